@@ -1,0 +1,16 @@
+"""The embedded data set: scenes composed from real pictures, made once and kept in a cache.
+
+Needs numpy and OpenCV. The data set classes of mmdet and mmseg and the metrics live in
+``heracles_mm.datasets.detection``, ``.segmentation`` and ``.metrics``, each of which imports its
+library: name them in a config's ``custom_imports``.
+"""
+
+from .cache import CacheError, cache_root, ensure_scenes
+from .parts import LABEL_CLASSES, LABEL_PALETTE, OBJECT_CLASSES, OBJECT_PALETTE
+from .scenes import Scene, annotation_path, compose_scene
+from .spec import ScenesSpec
+
+__all__ = [
+    'LABEL_CLASSES', 'LABEL_PALETTE', 'OBJECT_CLASSES', 'OBJECT_PALETTE', 'CacheError', 'Scene',
+    'ScenesSpec', 'annotation_path', 'cache_root', 'compose_scene', 'ensure_scenes',
+]

@@ -1,0 +1,53 @@
+"""The scenes as an mmdet data set: boxes and instance masks."""
+
+from typing import Any
+
+from mmdet.datasets import CocoDataset
+from mmdet.registry import DATASETS
+
+from .cache import ensure_scenes
+from .options import reject_unknown
+from .parts import OBJECT_CLASSES, OBJECT_PALETTE, check_split
+from .scenes import annotation_path
+from .spec import SPEC_OPTIONS, ScenesSpec
+
+# What mmdet's CocoDataset offers beyond paths, which the cache decides.
+DATASET_OPTIONS = ('pipeline', 'test_mode', 'filter_cfg', 'indices', 'serialize_data', 'lazy_init',
+                   'max_refetch', 'metainfo', 'return_classes', 'caption_prompt')
+
+
+@DATASETS.register_module()
+class ScenesDataset(CocoDataset):
+    """Composed scenes with exact boxes and masks; a config names no path.
+
+    The scenes are made on first use, in the cache folder (see ``ensure_scenes``). The meta
+    information carries the spec and split under ``scenes``, from which ``ScenesMetric`` finds the
+    ground truth.
+
+    Args:
+        split: 'train' or 'val'.
+        **options: those of :class:`ScenesSpec` (num_train, num_val, size, objects, object_px, seed)
+            and these of mmdet's CocoDataset: pipeline, test_mode, filter_cfg, indices,
+            serialize_data, lazy_init, max_refetch, metainfo, return_classes, caption_prompt.
+
+    Raises:
+        TypeError: an option that does not exist, or of the wrong type.
+        ValueError: unknown split, or an option out of range.
+        CacheError: the cache folder cannot be written.
+    """
+
+    METAINFO = {'classes': OBJECT_CLASSES, 'palette': OBJECT_PALETTE}
+
+    def __init__(self, split: str, **options: Any) -> None:
+        reject_unknown('ScenesDataset', set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
+                       ('split', *SPEC_OPTIONS, *DATASET_OPTIONS))
+        check_split(split)
+        spec = ScenesSpec(**{name: options.pop(name) for name in SPEC_OPTIONS if name in options})
+        metainfo = {**(options.pop('metainfo', None) or {}),
+                    'scenes': {'split': split, **spec.as_dict()}}
+        super().__init__(
+            data_root=str(ensure_scenes(spec)),
+            ann_file=annotation_path(split),
+            data_prefix={'img': f'images/{split}', 'seg': f'labels/{split}'},
+            metainfo=metainfo,
+            **options)

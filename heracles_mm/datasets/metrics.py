@@ -1,0 +1,132 @@
+"""COCO metrics for the scenes, and what a model's boxes alone would score as masks."""
+
+import inspect
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pycocotools.mask as mask_utils
+from mmdet.datasets.api_wrappers import COCO
+from mmdet.evaluation import CocoMetric
+from mmdet.registry import METRICS
+from mmengine.logging import print_log
+
+from .cache import ensure_scenes
+from .options import reject_unknown
+from .scenes import annotation_path
+from .spec import ScenesSpec
+
+
+class _SceneAwareCocoMetric(CocoMetric):
+    """A CocoMetric that finds the scenes' ground truth through the data set it evaluates."""
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        scenes = (self.dataset_meta or {}).get('scenes')
+        if self._coco_api is None and scenes is not None:
+            spec = {name: value for name, value in scenes.items() if name != 'split'}
+            folder = ensure_scenes(ScenesSpec(**spec))
+            self._coco_api = COCO(str(folder / annotation_path(scenes['split'])))
+        super().process(data_batch, data_samples)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """As CocoMetric, but a model that finds nothing scores 0 instead of nothing at all."""
+        if not any(len(prediction['labels']) for _, prediction in results):
+            print_log('no prediction at all: every AP is 0', 'current', logging.WARNING)
+            truth, prediction = results[0]
+            results = [(truth, {**prediction, **_hopeless_prediction(truth)}), *results[1:]]
+        return super().compute_metrics(results)
+
+
+@METRICS.register_module()
+class ScenesMetric(_SceneAwareCocoMetric):
+    """CocoMetric for ScenesDataset: needs no path, measures boxes and masks.
+
+    Args:
+        metric: 'bbox', 'segm' or both (the default), as CocoMetric's.
+        **options: CocoMetric's other options, save ``ann_file``.
+
+    Raises:
+        TypeError: an option that does not exist.
+        ValueError: the evaluated data set is not a ScenesDataset.
+    """
+
+    def __init__(self, metric: str | Sequence[str] = ('bbox', 'segm'), **options: Any) -> None:
+        _check_options('ScenesMetric', options, without={'ann_file'})
+        super().__init__(metric=[metric] if isinstance(metric, str) else list(metric), **options)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        if 'scenes' not in (self.dataset_meta or {}):
+            raise ValueError('ScenesMetric evaluates ScenesDataset only; for another data set use '
+                             'CocoMetric with its ann_file')
+        super().process(data_batch, data_samples)
+
+
+@METRICS.register_module()
+class FilledBoxMetric(_SceneAwareCocoMetric):
+    """Mask AP of the model's own boxes, filled in: what a mask head must beat.
+
+    Every predicted mask is replaced by its predicted box; score, label and ground truth stay as they
+    are. Works with every detector and every COCO-form data set. Results are named
+    ``filled_box/segm_mAP`` and so on, so it can stand beside CocoMetric or ScenesMetric in one list
+    of evaluators.
+
+    Args:
+        ann_file: ground truth in COCO's form, as CocoMetric's; not needed for ScenesDataset.
+        **options: CocoMetric's other options, save ``metric``, which is 'segm'.
+
+    Raises:
+        TypeError: an option that does not exist.
+    """
+
+    default_prefix = 'filled_box'
+
+    def __init__(self, ann_file: str | None = None, **options: Any) -> None:
+        _check_options('FilledBoxMetric', options, without={'metric'})
+        super().__init__(ann_file=ann_file, metric='segm', **options)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        filled = []
+        for sample in data_samples:
+            height, width = sample['ori_shape'][:2]
+            predictions = sample['pred_instances']
+            masks = fill_boxes(predictions['bboxes'].detach().cpu().numpy(), height, width)
+            filled.append({**sample, 'pred_instances': {**predictions, 'masks': masks}})
+        super().process(data_batch, filled)
+
+
+def fill_boxes(boxes: np.ndarray, height: int, width: int) -> list[dict]:
+    """Masks of filled boxes: the pixels whose centre lies in the box, cut at the picture's edge.
+
+    Pixel (x, y) has its centre at (x + 0.5, y + 0.5). A box without any centre gives an empty mask.
+
+    Args:
+        boxes: (n, 4) x1, y1, x2, y2 in px of the picture.
+        height: of the picture, in px.
+        width: likewise.
+
+    Returns:
+        n compressed run-length encodings.
+    """
+    if len(boxes) == 0:
+        return []
+    limits = np.array([width, height, width, height])
+    edges = np.clip(np.ceil(boxes.astype(np.float64) - 0.5), 0, limits)
+    edges[:, 2:] = np.maximum(edges[:, 2:] - edges[:, :2], 0)  # x1, y1, w, h
+    return mask_utils.frPyObjects(edges, height, width)
+
+
+def _hopeless_prediction(truth: dict) -> dict[str, Any]:
+    """One empty prediction of score 0, since pycocotools refuses an empty list of them."""
+    return {
+        'bboxes': np.zeros((1, 4), np.float32),
+        'scores': np.zeros(1, np.float32),
+        'labels': np.zeros(1, np.int64),
+        'masks': fill_boxes(np.zeros((1, 4)), truth['height'], truth['width']),
+    }
+
+
+def _check_options(owner: str, options: dict[str, Any], without: set[str]) -> None:
+    signature = inspect.signature(CocoMetric.__init__)
+    allowed = [name for name in signature.parameters if name not in {'self', *without}]
+    reject_unknown(owner, set(options) - set(allowed), allowed)

@@ -1,0 +1,50 @@
+"""The scenes as an mmseg data set: label maps in ADE20K's style."""
+
+from typing import Any
+
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from .cache import ensure_scenes
+from .options import reject_unknown
+from .parts import LABEL_CLASSES, LABEL_PALETTE, check_split
+from .spec import SPEC_OPTIONS, ScenesSpec
+
+# What mmseg's BaseSegDataset offers beyond paths and label values, which the scenes decide.
+DATASET_OPTIONS = ('pipeline', 'test_mode', 'filter_cfg', 'indices', 'serialize_data', 'lazy_init',
+                   'max_refetch', 'metainfo')
+
+
+@DATASETS.register_module()
+class ScenesSegDataset(BaseSegDataset):
+    """Composed scenes with label maps of nine classes; a config names no path.
+
+    The maps hold 1 to 9, and 0 would mean unlabelled, as in ADE20K; ``reduce_zero_label`` is always
+    on, so a model sees 0 to 8 and 255 for what is ignored.
+
+    Args:
+        split: 'train' or 'val'.
+        **options: those of :class:`ScenesSpec` (num_train, num_val, size, objects, object_px, seed)
+            and these of mmseg's BaseSegDataset: pipeline, test_mode, filter_cfg, indices,
+            serialize_data, lazy_init, max_refetch, metainfo.
+
+    Raises:
+        TypeError: an option that does not exist, or of the wrong type.
+        ValueError: unknown split, or an option out of range.
+        CacheError: the cache folder cannot be written.
+    """
+
+    METAINFO = {'classes': LABEL_CLASSES, 'palette': [list(colour) for colour in LABEL_PALETTE]}
+
+    def __init__(self, split: str, **options: Any) -> None:
+        reject_unknown('ScenesSegDataset', set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
+                       ('split', *SPEC_OPTIONS, *DATASET_OPTIONS))
+        check_split(split)
+        spec = ScenesSpec(**{name: options.pop(name) for name in SPEC_OPTIONS if name in options})
+        super().__init__(
+            data_root=str(ensure_scenes(spec)),
+            data_prefix={'img_path': f'images/{split}', 'seg_map_path': f'labels/{split}'},
+            img_suffix='.png',
+            seg_map_suffix='.png',
+            reduce_zero_label=True,
+            **options)
