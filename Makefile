@@ -1,0 +1,35 @@
+# STACK=openmmlab (default) or onedl; PYTHON=/path/to/python3.11 to choose the interpreter.
+STACK ?= openmmlab
+VENV := .venv$(if $(filter onedl,$(STACK)),-onedl)
+PY := $(VENV)/bin/python
+# Any Python from 3.6 can run the set-up, which then looks for one in range.
+BOOT := $(shell command -v python3 || command -v python3.11 || command -v python3.12 || command -v python3.10 || echo python3)
+SETUP := $(BOOT) tools/setup_env.py
+
+.PHONY: help env demo test lint clean
+
+help:
+	@echo 'make demo   train Mask R-CNN with a small Heracles on the embedded scenes (about 10 minutes)'
+	@echo 'make test   run the tests'
+	@echo 'make lint   ruff and mypy'
+	@echo 'make env    only make or refresh the environment that the three above use'
+	@echo 'make clean  remove the environments and build outputs, keep results and the wheel cache'
+	@echo 'Options: STACK=onedl for the maintained forks, PYTHON=python3.12 for another interpreter,'
+	@echo 'FORCE_CUDA=1 to insist on CUDA ops, HERACLES_WHEELS=folder with ready mmcv wheels.'
+
+env:
+	@$(SETUP) --stack '$(STACK)' --python '$(PYTHON)'
+
+demo: env
+	$(PY) tools/demo.py --work-dir work_dirs/demo
+
+test: env
+	$(PY) -m pytest $(ARGS)
+
+lint: env
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+clean:
+	@$(SETUP) --clean
