@@ -11,6 +11,15 @@ from .scenes import Scene, annotation_path, compose_scene
 from .spec import ScenesSpec
 
 __all__ = [
-    'LABEL_CLASSES', 'LABEL_PALETTE', 'OBJECT_CLASSES', 'OBJECT_PALETTE', 'CacheError', 'Scene',
-    'ScenesSpec', 'annotation_path', 'cache_root', 'compose_scene', 'ensure_scenes',
+    'LABEL_CLASSES',
+    'LABEL_PALETTE',
+    'OBJECT_CLASSES',
+    'OBJECT_PALETTE',
+    'CacheError',
+    'Scene',
+    'ScenesSpec',
+    'annotation_path',
+    'cache_root',
+    'compose_scene',
+    'ensure_scenes',
 ]

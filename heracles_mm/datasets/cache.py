@@ -73,7 +73,8 @@ def ensure_scenes(spec: ScenesSpec) -> Path:
     except OSError as error:
         raise CacheError(
             f'cannot keep the scenes in {folder.parent} ({error.strerror or error}): set '
-            'HERACLES_CACHE to a folder that can be written and has room') from error
+            'HERACLES_CACHE to a folder that can be written and has room'
+        ) from error
     return folder
 
 

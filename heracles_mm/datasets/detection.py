@@ -12,8 +12,16 @@ from .scenes import annotation_path
 from .spec import SPEC_OPTIONS, ScenesSpec
 
 # What mmdet's CocoDataset offers beyond paths, which the cache decides.
-DATASET_OPTIONS = ('pipeline', 'test_mode', 'filter_cfg', 'indices', 'serialize_data', 'lazy_init',
-                   'max_refetch', 'metainfo', 'return_classes', 'caption_prompt')
+DATASET_OPTIONS = (
+    'pipeline',
+    'test_mode',
+    'filter_cfg',
+    'indices',
+    'serialize_data',
+    'lazy_init',
+    'max_refetch',
+    'metainfo',
+)
 
 
 @DATASETS.register_module()
@@ -28,7 +36,7 @@ class ScenesDataset(CocoDataset):
         split: 'train' or 'val'.
         **options: those of :class:`ScenesSpec` (num_train, num_val, size, objects, object_px, seed)
             and these of mmdet's CocoDataset: pipeline, test_mode, filter_cfg, indices,
-            serialize_data, lazy_init, max_refetch, metainfo, return_classes, caption_prompt.
+            serialize_data, lazy_init, max_refetch, metainfo.
 
     Raises:
         TypeError: an option that does not exist, or of the wrong type.
@@ -39,15 +47,21 @@ class ScenesDataset(CocoDataset):
     METAINFO = {'classes': OBJECT_CLASSES, 'palette': OBJECT_PALETTE}
 
     def __init__(self, split: str, **options: Any) -> None:
-        reject_unknown('ScenesDataset', set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
-                       ('split', *SPEC_OPTIONS, *DATASET_OPTIONS))
+        reject_unknown(
+            'ScenesDataset',
+            set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
+            ('split', *SPEC_OPTIONS, *DATASET_OPTIONS),
+        )
         check_split(split)
         spec = ScenesSpec(**{name: options.pop(name) for name in SPEC_OPTIONS if name in options})
-        metainfo = {**(options.pop('metainfo', None) or {}),
-                    'scenes': {'split': split, **spec.as_dict()}}
+        metainfo = {
+            **(options.pop('metainfo', None) or {}),
+            'scenes': {'split': split, **spec.as_dict()},
+        }
         super().__init__(
             data_root=str(ensure_scenes(spec)),
             ann_file=annotation_path(split),
             data_prefix={'img': f'images/{split}', 'seg': f'labels/{split}'},
             metainfo=metainfo,
-            **options)
+            **options,
+        )

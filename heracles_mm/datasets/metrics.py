@@ -21,6 +21,8 @@ from .spec import ScenesSpec
 class _SceneAwareCocoMetric(CocoMetric):
     """A CocoMetric that finds the scenes' ground truth through the data set it evaluates."""
 
+    _coco_api: Any
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         scenes = (self.dataset_meta or {}).get('scenes')
         if self._coco_api is None and scenes is not None:
@@ -34,7 +36,10 @@ class _SceneAwareCocoMetric(CocoMetric):
         if not any(len(prediction['labels']) for _, prediction in results):
             print_log('no prediction at all: every AP is 0', 'current', logging.WARNING)
             truth, prediction = results[0]
-            results = [(truth, {**prediction, **_hopeless_prediction(truth)}), *results[1:]]
+            hopeless = _hopeless_prediction(truth['height'], truth['width'])
+            # A model without a mask head has no key 'masks', here as elsewhere.
+            prediction = {**prediction, **{k: v for k, v in hopeless.items() if k in prediction}}
+            results = [(truth, prediction), *results[1:]]
         return super().compute_metrics(results)
 
 
@@ -57,8 +62,10 @@ class ScenesMetric(_SceneAwareCocoMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         if 'scenes' not in (self.dataset_meta or {}):
-            raise ValueError('ScenesMetric evaluates ScenesDataset only; for another data set use '
-                             'CocoMetric with its ann_file')
+            raise ValueError(
+                'ScenesMetric evaluates ScenesDataset only; for another data set use '
+                'CocoMetric with its ann_file'
+            )
         super().process(data_batch, data_samples)
 
 
@@ -66,8 +73,8 @@ class ScenesMetric(_SceneAwareCocoMetric):
 class FilledBoxMetric(_SceneAwareCocoMetric):
     """Mask AP of the model's own boxes, filled in: what a mask head must beat.
 
-    Every predicted mask is replaced by its predicted box; score, label and ground truth stay as they
-    are. Works with every detector and every COCO-form data set. Results are named
+    Every predicted mask is replaced by its predicted box; score, label and ground truth stay.
+    Works with every detector and every COCO-form data set. Results are named
     ``filled_box/segm_mAP`` and so on, so it can stand beside CocoMetric or ScenesMetric in one list
     of evaluators.
 
@@ -91,14 +98,16 @@ class FilledBoxMetric(_SceneAwareCocoMetric):
             height, width = sample['ori_shape'][:2]
             predictions = sample['pred_instances']
             masks = fill_boxes(predictions['bboxes'].detach().cpu().numpy(), height, width)
-            filled.append({**sample, 'pred_instances': {**predictions, 'masks': masks}})
+            predictions = {**dict(predictions.items()), 'masks': masks}
+            filled.append({**sample, 'pred_instances': predictions})
         super().process(data_batch, filled)
 
 
 def fill_boxes(boxes: np.ndarray, height: int, width: int) -> list[dict]:
     """Masks of filled boxes: the pixels whose centre lies in the box, cut at the picture's edge.
 
-    Pixel (x, y) has its centre at (x + 0.5, y + 0.5). A box without any centre gives an empty mask.
+    Pixel (x, y) has its centre at (x + 0.5, y + 0.5). A box without any centre, or with NaN,
+    gives an empty mask.
 
     Args:
         boxes: (n, 4) x1, y1, x2, y2 in px of the picture.
@@ -111,18 +120,20 @@ def fill_boxes(boxes: np.ndarray, height: int, width: int) -> list[dict]:
     if len(boxes) == 0:
         return []
     limits = np.array([width, height, width, height])
-    edges = np.clip(np.ceil(boxes.astype(np.float64) - 0.5), 0, limits)
+    boxes = np.where(np.isnan(boxes).any(axis=1, keepdims=True), 0.0, boxes.astype(np.float64))
+    edges = np.clip(np.ceil(boxes - 0.5), 0, limits)
     edges[:, 2:] = np.maximum(edges[:, 2:] - edges[:, :2], 0)  # x1, y1, w, h
     return mask_utils.frPyObjects(edges, height, width)
 
 
-def _hopeless_prediction(truth: dict) -> dict[str, Any]:
+def _hopeless_prediction(height: int, width: int) -> dict[str, Any]:
     """One empty prediction of score 0, since pycocotools refuses an empty list of them."""
     return {
         'bboxes': np.zeros((1, 4), np.float32),
         'scores': np.zeros(1, np.float32),
         'labels': np.zeros(1, np.int64),
-        'masks': fill_boxes(np.zeros((1, 4)), truth['height'], truth['width']),
+        'masks': fill_boxes(np.zeros((1, 4)), height, width),
+        'mask_scores': np.zeros(1, np.float32),
     }
 
 

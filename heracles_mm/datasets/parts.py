@@ -148,25 +148,29 @@ def _load_objects(archive: np.lib.npyio.NpzFile, split: str) -> dict[int, list[O
     labels = archive[f'{split}_labels'].tolist()
     source_indices = archive[f'{split}_source_index'].tolist()
     objects: dict[int, list[ObjectPart]] = {i + 1: [] for i in range(len(OBJECT_CLASSES))}
-    for row, (image, label, source_index) in enumerate(zip(images, labels, source_indices)):
+    for row, (image, label, source_index) in enumerate(
+        zip(images, labels, source_indices, strict=True)
+    ):
         mask = object_mask(image)
         x, y, w, h = cv2.boundingRect(mask)
         inside = (slice(y, y + h), slice(x, x + w))
         category = MERGED_CLASS[label] + 1
         objects[category].append(
-            ObjectPart(category, row, source_index, image[inside].copy(), mask[inside].copy()))
+            ObjectPart(category, row, source_index, image[inside].copy(), mask[inside].copy())
+        )
     return objects
 
 
 def _load_backgrounds(archive: np.lib.npyio.NpzFile, split: str) -> dict[int, list[BackgroundPart]]:
     first_label = len(OBJECT_CLASSES) + 1
     backgrounds: dict[int, list[BackgroundPart]] = {
-        first_label + i: [] for i in range(len(BACKGROUND_CLASSES))}
+        first_label + i: [] for i in range(len(BACKGROUND_CLASSES))
+    }
     for source, name, *shown in BACKGROUND_SPLIT:
         part = shown[SPLITS.index(split)]
         if part is None:
             continue
-        photo = cv2.imdecode(archive[f'photo_{source}'], cv2.IMREAD_COLOR)  # (h, w, 3)
+        photo = np.asarray(cv2.imdecode(archive[f'photo_{source}'], cv2.IMREAD_COLOR))  # (h, w, 3)
         middle = photo.shape[1] // 2
         left, right = {
             'whole': (0, photo.shape[1]),
@@ -175,5 +179,6 @@ def _load_backgrounds(archive: np.lib.npyio.NpzFile, split: str) -> dict[int, li
         }[part]
         label = first_label + BACKGROUND_CLASSES.index(name)
         backgrounds[label].append(
-            BackgroundPart(label, source, left, np.ascontiguousarray(photo[:, left:right])))
+            BackgroundPart(label, source, left, np.ascontiguousarray(photo[:, left:right]))
+        )
     return backgrounds

@@ -23,11 +23,23 @@ GENERATOR_VERSION = 1
 PLACE_ATTEMPTS = 12
 
 # Colours of cloth, BGR.
-CLOTH = np.array([
-    (60, 60, 225), (50, 140, 245), (70, 215, 245), (80, 190, 80), (150, 160, 40), (230, 150, 60),
-    (200, 80, 60), (190, 70, 150), (180, 130, 245), (60, 100, 160), (200, 225, 240), (245, 245, 245),
-    (150, 150, 150),
-])
+CLOTH = np.array(
+    [
+        (60, 60, 225),
+        (50, 140, 245),
+        (70, 215, 245),
+        (80, 190, 80),
+        (150, 160, 40),
+        (230, 150, 60),
+        (200, 80, 60),
+        (190, 70, 150),
+        (180, 130, 245),
+        (60, 100, 160),
+        (200, 225, 240),
+        (245, 245, 245),
+        (150, 150, 150),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class Scene:
 
     Attributes:
         image: (size, size, 3) uint8, BGR.
-        ids: (size, size) uint8, 0 on the background and k on the visible pixels of ``objects[k-1]``.
+        ids: (size, size) uint8, 0 on the background, k where ``objects[k-1]`` is seen.
         labels: (size, size) uint8 label map, 1 to 9.
         objects: back to front; each keeps at least half of its pixels visible.
         backgrounds: one or two.
@@ -126,21 +138,25 @@ def iter_split_files(spec: ScenesSpec, split: str) -> Iterator[tuple[str, bytes]
         file_name = f'{index:06d}.png'
         yield f'images/{split}/{file_name}', _png(scene.image)
         yield f'labels/{split}/{file_name}', _png(scene.labels)
-        images.append({
-            'id': index,
-            'file_name': file_name,
-            'width': spec.size,
-            'height': spec.size,
-            'backgrounds': [{'label': b.label, 'source': b.source, 'window': list(b.window)}
-                            for b in scene.backgrounds],
-        })
+        images.append(
+            {
+                'id': index,
+                'file_name': file_name,
+                'width': spec.size,
+                'height': spec.size,
+                'backgrounds': [
+                    {'label': b.label, 'source': b.source, 'window': list(b.window)}
+                    for b in scene.backgrounds
+                ],
+            }
+        )
         for annotation in _annotations(scene):
             annotations.append({'id': len(annotations) + 1, 'image_id': index, **annotation})
     content = {
         'info': {
             'description': 'Scenes composed by heracles_mm: synthetic layout, real pixels '
-                           '(Fashion-MNIST, Copyright (c) 2017 Zalando SE, MIT; scikit-image '
-                           'sample photos, CC0; NASA, public domain)',
+            '(Fashion-MNIST, Copyright (c) 2017 Zalando SE, MIT; scikit-image '
+            'sample photos, CC0; NASA, public domain)',
             'generator_version': GENERATOR_VERSION,
             'split': split,
             'spec': spec.as_dict(),
@@ -173,7 +189,10 @@ def uncompressed_rle(mask: np.ndarray) -> dict[str, list[int]]:
 
 
 def _compose_background(
-    rng: np.random.Generator, parts: Parts, size: int, index: int,
+    rng: np.random.Generator,
+    parts: Parts,
+    size: int,
+    index: int,
 ) -> tuple[np.ndarray, np.ndarray, list[PlacedBackground]]:
     """One photo, or in every second picture two with a straight border between them."""
     label_values = list(parts.backgrounds)
@@ -198,7 +217,9 @@ def _compose_background(
 
 
 def _crop(
-    rng: np.random.Generator, part: BackgroundPart, size: int,
+    rng: np.random.Generator,
+    part: BackgroundPart,
+    size: int,
 ) -> tuple[np.ndarray, PlacedBackground]:
     """A square window of a photo, scaled to (size, size), perhaps mirrored, slightly coloured."""
     height, width = part.pixels.shape[:2]
@@ -206,7 +227,7 @@ def _crop(
     side = int(rng.integers(longest // 2, longest + 1))
     x = int(rng.integers(0, width - side + 1))
     y = int(rng.integers(0, height - side + 1))
-    pixels = _resize(part.pixels[y:y + side, x:x + side], size, size)
+    pixels = _resize(part.pixels[y : y + side, x : x + side], size, size)
     if rng.integers(2):
         pixels = pixels[:, ::-1]
     percent = rng.integers(65, 116, 3)
@@ -215,7 +236,9 @@ def _crop(
 
 
 def _scaled_object(
-    rng: np.random.Generator, part: ObjectPart, object_px: tuple[int, int],
+    rng: np.random.Generator,
+    part: ObjectPart,
+    object_px: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Brightness (h, w) uint8 and mask (h, w) bool of an object, its longer side in the range."""
     longer = int(rng.integers(object_px[0], object_px[1] + 1))
@@ -229,7 +252,10 @@ def _scaled_object(
 
 
 def _find_place(
-    rng: np.random.Generator, mask: np.ndarray, ids: np.ndarray, full_areas: list[int],
+    rng: np.random.Generator,
+    mask: np.ndarray,
+    ids: np.ndarray,
+    full_areas: list[int],
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
     """Where ``mask`` can stand so that it and every earlier object keep half of their pixels.
 
@@ -248,13 +274,16 @@ def _find_place(
         y = int(rng.integers(-over_y, size - h + over_y + 1))
         x = int(rng.integers(-over_x, size - w + over_x + 1))
         target = (slice(max(y, 0), min(y + h, size)), slice(max(x, 0), min(x + w, size)))
-        source = (slice(target[0].start - y, target[0].stop - y),
-                  slice(target[1].start - x, target[1].stop - x))
+        source = (
+            slice(target[0].start - y, target[0].stop - y),
+            slice(target[1].start - x, target[1].stop - x),
+        )
         inside = mask[source]
         hidden = np.bincount(ids[target][inside], minlength=len(full_areas) + 1)
         left = (visible - hidden)[1:]
-        if (2 * np.count_nonzero(inside) >= full_area
-                and np.all(2 * left >= np.array(full_areas, dtype=left.dtype))):
+        if 2 * np.count_nonzero(inside) >= full_area and np.all(
+            2 * left >= np.array(full_areas, dtype=left.dtype)
+        ):
             return target, source
     return None
 

@@ -11,8 +11,16 @@ from .parts import LABEL_CLASSES, LABEL_PALETTE, check_split
 from .spec import SPEC_OPTIONS, ScenesSpec
 
 # What mmseg's BaseSegDataset offers beyond paths and label values, which the scenes decide.
-DATASET_OPTIONS = ('pipeline', 'test_mode', 'filter_cfg', 'indices', 'serialize_data', 'lazy_init',
-                   'max_refetch', 'metainfo')
+DATASET_OPTIONS = (
+    'pipeline',
+    'test_mode',
+    'filter_cfg',
+    'indices',
+    'serialize_data',
+    'lazy_init',
+    'max_refetch',
+    'metainfo',
+)
 
 
 @DATASETS.register_module()
@@ -37,8 +45,11 @@ class ScenesSegDataset(BaseSegDataset):
     METAINFO = {'classes': LABEL_CLASSES, 'palette': [list(colour) for colour in LABEL_PALETTE]}
 
     def __init__(self, split: str, **options: Any) -> None:
-        reject_unknown('ScenesSegDataset', set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
-                       ('split', *SPEC_OPTIONS, *DATASET_OPTIONS))
+        reject_unknown(
+            'ScenesSegDataset',
+            set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
+            ('split', *SPEC_OPTIONS, *DATASET_OPTIONS),
+        )
         check_split(split)
         spec = ScenesSpec(**{name: options.pop(name) for name in SPEC_OPTIONS if name in options})
         super().__init__(
@@ -47,4 +58,5 @@ class ScenesSegDataset(BaseSegDataset):
             img_suffix='.png',
             seg_map_suffix='.png',
             reduce_zero_label=True,
-            **options)
+            **options,
+        )

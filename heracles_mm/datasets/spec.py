@@ -49,8 +49,10 @@ class ScenesSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data: integers and lists of integers."""
-        return {name: list(value) if isinstance(value, tuple) else value
-                for name, value in asdict(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
 
 
 SPEC_OPTIONS = tuple(field.name for field in fields(ScenesSpec))
