@@ -1,0 +1,21 @@
+"""heracles_mm: the spectral vision backbones Heracles and HAMSA for OpenMMLab and plain torch.
+
+Importing this package registers the backbones in mmengine's root registry; it needs torch and
+mmengine alone.
+"""
+
+try:
+    import mmengine  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name != 'mmengine':
+        raise
+    raise ModuleNotFoundError(
+        "heracles_mm needs mmengine: pip install 'heracles-mm[openmmlab]' for the official line or "
+        "'heracles-mm[onedl]' for the maintained forks (never both in one environment)",
+        name='mmengine',
+    ) from None
+
+from heracles_mm.backbones import Heracles
+
+__version__ = '0.1.0'
+__all__ = ['Heracles', '__version__']

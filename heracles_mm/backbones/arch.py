@@ -1,0 +1,58 @@
+"""Widths and depths of a four-stage pyramid, and the named ones of the papers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+STAGES = 4
+HEAD_DIM = 32
+
+
+@dataclass(frozen=True)
+class Arch:
+    """Sizes of a pyramid, one entry per stage but for the stem.
+
+    Args:
+        stem_width: channels inside the stem.
+        embed_dims: channels of each stage, multiples of 32 (the width of an attention head).
+        depths: blocks of each stage.
+        mlp_ratios: hidden over outer width of each stage's feed-forward network.
+    """
+
+    stem_width: int
+    embed_dims: tuple[int, ...]
+    depths: tuple[int, ...]
+    mlp_ratios: tuple[float, ...] = (8, 8, 4, 4)
+
+    def __post_init__(self) -> None:
+        for name in ('embed_dims', 'depths', 'mlp_ratios'):
+            values = getattr(self, name)
+            if not isinstance(values, Sequence) or len(values) != STAGES:
+                raise ValueError(f'arch: {name} needs {STAGES} entries, got {values!r}')
+            if any(value <= 0 for value in values):
+                raise ValueError(f'arch: {name} must be positive, got {values!r}')
+            object.__setattr__(self, name, tuple(values))
+        if self.stem_width <= 0:
+            raise ValueError(f'arch: stem_width must be positive, got {self.stem_width!r}')
+        if any(dim % HEAD_DIM for dim in self.embed_dims):
+            raise ValueError(
+                f'arch: embed_dims must be multiples of {HEAD_DIM} (the width of an attention '
+                f'head), got {self.embed_dims}'
+            )
+
+    @classmethod
+    def of(cls, arch: 'str | Mapping', zoo: Mapping[str, 'Arch']) -> 'Arch':
+        """A named arch of ``zoo``, or one given as a dictionary of this class's fields."""
+        if isinstance(arch, str):
+            if arch not in zoo:
+                raise ValueError(f'unknown arch {arch!r}: choose one of {list(zoo)} or give a dict')
+            return zoo[arch]
+        if not isinstance(arch, Mapping):
+            raise TypeError(f'arch must be one of {list(zoo)} or a dict, got {type(arch).__name__}')
+        names = {field.name for field in fields(cls)}
+        if unknown := sorted(set(arch) - names):
+            raise TypeError(f'arch: unknown {unknown}, allowed are {sorted(names)}')
+        if missing := sorted({'stem_width', 'embed_dims', 'depths'} - set(arch)):
+            raise TypeError(
+                f'arch: {missing} missing, needed are stem_width, embed_dims and depths'
+            )
+        return cls(**arch)

@@ -1,0 +1,97 @@
+"""Heracles (arXiv 2403.18063): spectral mixing in the first stages, self-attention after them."""
+
+from collections.abc import Mapping, Sequence
+
+from mmengine.registry import MODELS
+from torch import nn
+
+from heracles_mm.backbones.arch import HEAD_DIM, STAGES, Arch
+from heracles_mm.backbones.options import names_its_options
+from heracles_mm.backbones.pyramid import Grid, Pyramid
+from heracles_mm.layers.attention import Attention
+from heracles_mm.layers.spectral_mixer import SpectralMixer
+
+ARCHS = {
+    's': Arch(32, (64, 128, 320, 448), (3, 4, 6, 3)),
+    'b': Arch(64, (64, 128, 320, 512), (3, 4, 12, 3)),
+    'l': Arch(64, (96, 192, 384, 512), (3, 6, 18, 3)),
+    # Assumed: the paper names H (published top-1 86.4) without its size, widths or depths; the
+    # first two widths are inferred, everything else is our choice.
+    'h': Arch(96, (192, 384, 576, 768), (3, 6, 18, 3)),
+    # Ours, for the embedded demo: trains on two CPU cores in minutes.
+    'nano': Arch(16, (32, 64, 128, 192), (2, 2, 4, 2), (4, 4, 4, 4)),
+}
+
+
+@MODELS.register_module()
+class Heracles(Pyramid):
+    """Heracles backbone: maps of strides 4 to 32 for pictures of any size.
+
+    The first ``spectral_stages`` stages mix tokens with a local convolution beside a global
+    spectral filter, the others with full self-attention.
+
+    Args:
+        arch: ``'s'``, ``'b'``, ``'l'`` (paper, table of variants), ``'h'`` (sizes assumed),
+            ``'nano'`` (ours, for the demo) or a dict with the fields of
+            :class:`~heracles_mm.backbones.arch.Arch`.
+        spectral_stages: the paper's alpha, 0 to 4. 1 is what was trained according to the published
+            log of B, 2 is what the released code says.
+        transform: ``'cosine'`` (the paper's "-C", better in its tables) or ``'hartley'``.
+        hartley_product: ``'gate'`` (default) multiplies the Hartley spectrum bin by bin with the
+            weight: the paper's formula, so its weights mean the same. ``'convolution'`` makes
+            the same weights a true circular convolution (even and odd parts), which commutes with
+            shifts. Only with ``transform='hartley'``.
+        img_size: side, or (height, width), in px that the filters' grids are made for; any other
+            input size resamples them.
+        out_indices: stages whose maps are returned; those behind the last are not built.
+        frozen_stages: -1 trains everything, 0 freezes the stem, k the stem and the first k stages.
+        norm_eval: keep the stem's BatchNorm statistics fixed while training.
+        with_cp: recompute blocks in the backward pass to save memory.
+        drop_path_rate: of the last block, growing linearly from 0 (published: 0.1 for S and B, 0.3
+            for L).
+        init_cfg: mmengine's, such as
+            ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
+
+    Input: (B, 3, H, W), float, H and W of at least 32 px.
+    Output: tuple of (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32.
+
+    Raises:
+        ValueError, TypeError: for any option or input out of range; the message names what is
+        allowed.
+    """
+
+    @names_its_options
+    def __init__(
+        self,
+        arch: str | Mapping = 's',
+        *,
+        spectral_stages: int = 1,
+        transform: str = 'cosine',
+        hartley_product: str = 'gate',
+        img_size: int | Sequence[int] = 224,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        drop_path_rate: float = 0.1,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        if spectral_stages not in range(STAGES + 1):
+            raise ValueError(f'spectral_stages must be 0 to {STAGES}, got {spectral_stages!r}')
+
+        def mixer(stage: int, dim: int, grid: Grid) -> nn.Module:
+            if stage < spectral_stages:
+                return SpectralMixer(dim, grid, transform, hartley_product)
+            return Attention(dim, HEAD_DIM)
+
+        super().__init__(
+            Arch.of(arch, ARCHS),
+            mixer,
+            img_size=img_size,
+            out_indices=out_indices,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            with_cp=with_cp,
+            drop_path_rate=drop_path_rate,
+            init_cfg=init_cfg,
+        )

@@ -1,0 +1,230 @@
+"""The contract of every backbone here: four stages, maps out, freezing, checkpointing, depth of a
+parameter. A family says only which mixer stands in which stage."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from heracles_mm.backbones.arch import STAGES, Arch
+from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
+from heracles_mm.layers.embed import Downsample, Stem
+
+SMALLEST_INPUT = 32
+"""Pixels; below it the last stage would have less than one position."""
+
+Grid = tuple[int, int]
+MixerFactory = Callable[[int, int, Grid], nn.Module]
+"""From (stage, channels, grid of the maps at ``img_size``) to a mixer of (B, H, W, C)."""
+
+
+class Stage(nn.Module):
+    """Embedding, blocks, norm: (B, H, W, C) to (B, H / 2, W / 2, dim), the stem from a picture."""
+
+    def __init__(self, embed: nn.Module, blocks: Sequence[Block], dim: int, with_cp: bool) -> None:
+        super().__init__()
+        self.embed = embed
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(dim, eps=BLOCK_NORM_EPS)
+        self.with_cp = with_cp
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x)
+        for block in self.blocks:
+            if self.with_cp and self.training and torch.is_grad_enabled():
+                x = checkpoint(block, x, use_reentrant=False)
+            else:
+                x = block(x)
+        return self.norm(x)
+
+
+class Pyramid(BaseModule):
+    """A four-stage backbone with strides 4, 8, 16 and 32.
+
+    Args:
+        arch: sizes.
+        mixer: makes the token mixer of every block.
+        img_size: side, or (height, width), of the pictures the filters' grids are made for, in px.
+        out_indices: stages (0 to 3) whose maps are returned. Stages behind the last are not built.
+        frozen_stages: -1 trains everything, 0 freezes the stem, k the stem and the first k stages.
+        norm_eval: keep the stem's BatchNorm statistics fixed while training.
+        with_cp: recompute blocks in the backward pass to save memory.
+        drop_path_rate: stochastic depth of the last block, growing linearly from 0.
+        init_cfg: mmengine's, such as
+            ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
+
+    Input: (B, 3, H, W), floating point, H and W of at least 32, multiples of nothing.
+    Output: for each of ``out_indices`` a map (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32,
+    behind that stage's LayerNorm.
+    """
+
+    def __init__(
+        self,
+        arch: Arch,
+        mixer: MixerFactory,
+        *,
+        img_size: int | Sequence[int],
+        out_indices: Sequence[int],
+        frozen_stages: int,
+        norm_eval: bool,
+        with_cp: bool,
+        drop_path_rate: float,
+        init_cfg: dict | list | None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.arch = arch
+        self.img_size = _checked_img_size(img_size)
+        self.out_indices = _checked_out_indices(out_indices)
+        self.frozen_stages = _checked_frozen_stages(frozen_stages)
+        self.norm_eval = norm_eval
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(f'drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
+        rates = iter(torch.linspace(0, drop_path_rate, sum(arch.depths)).tolist())
+        self.stages = nn.ModuleList(
+            self._make_stage(stage, mixer, rates, with_cp)
+            for stage in range(self.out_indices[-1] + 1)
+        )
+        self.apply(_init)
+        self._freeze()
+
+    def _make_stage(
+        self, stage: int, mixer: MixerFactory, rates: Iterator[float], with_cp: bool
+    ) -> Stage:
+        arch, dim = self.arch, self.arch.embed_dims[stage]
+        embed: nn.Module
+        if stage == 0:
+            embed = Stem(arch.stem_width, dim)
+        else:
+            embed = Downsample(arch.embed_dims[stage - 1], dim)
+        stride = self.strides[stage]
+        grid = (math.ceil(self.img_size[0] / stride), math.ceil(self.img_size[1] / stride))
+        blocks = [
+            Block(dim, mixer(stage, dim, grid), arch.mlp_ratios[stage], drop_path=next(rates))
+            for _ in range(arch.depths[stage])
+        ]
+        return Stage(embed, blocks, dim, with_cp)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the picture per position of each stage's map."""
+        return tuple(4 * 2**stage for stage in range(STAGES))
+
+    @property
+    def out_channels(self) -> tuple[int, ...]:
+        """Channels of the maps that are returned, in their order."""
+        return tuple(self.arch.embed_dims[stage] for stage in self.out_indices)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        _check_picture(x)
+        maps = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)  # (B, H / s, W / s, C)
+            if index in self.out_indices:
+                maps.append(x.permute(0, 3, 1, 2).contiguous())  # (B, C, H / s, W / s)
+        return tuple(maps)
+
+    def train(self, mode: bool = True) -> 'Pyramid':
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def _freeze(self) -> None:
+        frozen = [self.stages[0].embed] if self.frozen_stages == 0 else []
+        frozen += self.stages[: max(self.frozen_stages, 0)]
+        for module in frozen:
+            module.eval()
+            module.requires_grad_(False)
+
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """Depth of a parameter for layer-wise learning-rate decay, as mmpretrain asks for it.
+
+        Args:
+            param_name: its full name in the model.
+            prefix: name of this backbone in the model, with the dot, such as ``'backbone.'``.
+
+        Returns:
+            (depth, number of depths): 0 for the stem, 1 for the first block, and so on; a
+            downsampling counts with the block behind it, a stage's norm with the block before it;
+            the last stage's norm and everything outside the backbone have the last depth.
+        """
+        depths = self.arch.depths[: len(self.stages)]
+        count = sum(depths) + 2
+        if not param_name.startswith(prefix + 'stages.'):
+            return count - 1, count
+        stage, part, *rest = param_name[len(prefix + 'stages.') :].split('.')
+        before = sum(depths[: int(stage)])
+        if part == 'embed':
+            return (before + 1 if before else 0), count
+        if part == 'blocks':
+            return before + 1 + int(rest[0]), count
+        last = int(stage) == len(self.stages) - 1
+        return (count - 1 if last else before + depths[int(stage)]), count
+
+
+def _init(module: nn.Module) -> None:
+    """Initialisation of upstream Heracles; norms and filters start as their modules make them."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Conv2d):
+        fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _check_picture(x: Tensor) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f'expected a tensor (B, 3, H, W), got {type(x).__name__}')
+    if not x.is_floating_point():
+        raise TypeError(
+            f'expected floating-point pictures, got {x.dtype}: normalise or use .float()'
+        )
+    if x.dim() != 4 or x.shape[1] != 3:
+        raise ValueError(f'expected pictures of shape (B, 3, H, W), got {tuple(x.shape)}')
+    if min(x.shape[-2:]) < SMALLEST_INPUT:
+        raise ValueError(
+            f'expected pictures of at least {SMALLEST_INPUT}x{SMALLEST_INPUT} px, '
+            f'got {x.shape[-2]}x{x.shape[-1]}: pad or enlarge them'
+        )
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _checked_img_size(img_size: int | Sequence[int]) -> Grid:
+    sides = (img_size, img_size) if isinstance(img_size, int) else tuple(img_size)
+    if len(sides) != 2 or not all(_is_int(s) and s >= SMALLEST_INPUT for s in sides):
+        raise ValueError(
+            f'img_size must be one or two whole numbers of at least {SMALLEST_INPUT} px, '
+            f'got {img_size!r}'
+        )
+    return sides[0], sides[1]
+
+
+def _checked_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
+    indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
+    allowed = range(STAGES)
+    valid = all(_is_int(index) and index in allowed for index in indices)
+    if not indices or not valid or list(indices) != sorted(set(indices)):
+        raise ValueError(
+            f'out_indices must be increasing stages out of {list(allowed)}, got {out_indices!r}'
+        )
+    return indices
+
+
+def _checked_frozen_stages(frozen_stages: int) -> int:
+    if not _is_int(frozen_stages) or not -1 <= frozen_stages <= STAGES:
+        raise ValueError(
+            f'frozen_stages must be a whole number from -1 to {STAGES}, got {frozen_stages!r}'
+        )
+    return frozen_stages

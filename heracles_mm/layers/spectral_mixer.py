@@ -1,0 +1,29 @@
+"""The token mixer of Heracles' spectral stages."""
+
+import torch
+from torch import Tensor, nn
+
+from heracles_mm.spectral import SpectralFilter
+
+
+class SpectralMixer(nn.Module):
+    """Local depthwise convolution beside a global spectral filter, each on half of the channels.
+
+    The first half of the channels goes through a depthwise 3x3 convolution (local), the second half
+    through a :class:`SpectralFilter` (global). The outputs are interleaved l0, g0, l1, g1, ... so
+    that the next layer's halves hold both. There is no projection and no activation. Source:
+    Heracles, upstream ``attn`` of the spectral stages.
+
+    Shapes: (B, H, W, dim) to (B, H, W, dim); ``dim`` even.
+    """
+
+    def __init__(self, dim: int, grid: tuple[int, int], transform: str, product: str) -> None:
+        super().__init__()
+        half = dim // 2
+        self.local = nn.Conv2d(half, half, 3, padding=1, groups=half)
+        self.filter = SpectralFilter(half, grid, transform, product)
+
+    def forward(self, x: Tensor) -> Tensor:
+        local, spectral = x.permute(0, 3, 1, 2).chunk(2, dim=1)  # (B, C / 2, H, W) each
+        y = torch.stack((self.local(local), self.filter(spectral)), dim=-1)  # (B, C / 2, H, W, 2)
+        return y.permute(0, 2, 3, 1, 4).flatten(-2)  # (B, H, W, C)

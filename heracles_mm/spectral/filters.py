@@ -1,0 +1,114 @@
+"""Learnable diagonal filters on a frequency grid."""
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
+from heracles_mm.spectral.resample import resample_filter
+from heracles_mm.spectral.transforms import dct2, dht2, idct2, reverse_frequencies
+
+logger = logging.getLogger(__name__)
+
+
+class _Transform(NamedTuple):
+    forward: Callable[[Tensor], Tensor]
+    inverse: Callable[[Tensor], Tensor]
+    periodic: bool
+
+
+TRANSFORMS = {
+    'cosine': _Transform(dct2, idct2, periodic=False),
+    'hartley': _Transform(dht2, dht2, periodic=True),
+}
+
+PRODUCTS = ('gate', 'convolution')
+
+
+class SpectralFilter(nn.Module):
+    """Global filter: transform, one real weight per channel and frequency, inverse transform.
+
+    ``transform='cosine'`` is the "-C" variant of Heracles (DCT-II / DCT-III), ``'hartley'`` the
+    plain one. Orthonormal transforms are used; another normalisation gives the same function of
+    the same weights, since it cancels between transform and inverse.
+
+    ``product`` says what the weight means on Hartley spectra. ``'gate'`` multiplies bin by bin, as
+    Heracles does; that equals a circular convolution for the even part of the weight only. With
+    ``'convolution'`` the weight is the (unnormalised) Hartley spectrum of a kernel, and the true
+    convolution theorem is used:
+    ``H_y(f) = H_x(f) K_even(f) + H_x(-f) K_odd(f)``, which commutes with every circular shift.
+
+    Args:
+        channels: C.
+        grid: (H, W) of the map the weight is learnt on; other sizes resample the weight.
+        transform: ``'cosine'`` or ``'hartley'``.
+        product: ``'gate'`` or ``'convolution'`` (``'hartley'`` only).
+
+    Shapes: (B, C, H, W) to (B, C, H, W), any H and W; the dtype is kept, the computation is in
+    float32 at least. The weight is (C, *grid), drawn from N(0, 0.02^2).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        grid: tuple[int, int],
+        transform: str = 'cosine',
+        product: str = 'gate',
+    ) -> None:
+        super().__init__()
+        if transform not in TRANSFORMS:
+            raise ValueError(f'unknown transform {transform!r}: choose one of {list(TRANSFORMS)}')
+        if product not in PRODUCTS:
+            raise ValueError(f'unknown product {product!r}: choose one of {list(PRODUCTS)}')
+        if transform == 'cosine' and product != 'gate':
+            raise ValueError(f"product={product!r} needs transform='hartley', got 'cosine'")
+        self.transform = transform
+        self.product = product
+        self.weight = nn.Parameter(torch.randn(channels, *grid) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_real(x, least_dims=3)
+        forward, inverse, periodic = TRANSFORMS[self.transform]
+        with no_autocast(x):
+            y = forward(at_least_float32(x))
+            weight = resample_filter(self.weight.to(y.dtype), (x.shape[-2], x.shape[-1]), periodic)
+            y = _convolve(y, weight) if self.product == 'convolution' else y * weight
+            return inverse(y).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        channels, height, width = self.weight.shape
+        return f'{channels}, grid=({height}, {width}), {self.transform}, {self.product}'
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        key = prefix + 'weight'
+        if key in state_dict:
+            state_dict[key] = self._fit(state_dict[key], key)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _fit(self, weight: Tensor, key: str) -> Tensor:
+        """A stored weight on this filter's grid; what cannot be one of its weights is refused."""
+        channels, *grid = self.weight.shape
+        if weight.dim() != 3 or weight.shape[0] != channels or weight.numel() == 0:
+            raise ValueError(
+                f'{key}: the checkpoint has shape {tuple(weight.shape)}, this filter takes '
+                f'({channels}, H, W) with any H and W'
+            )
+        if not weight.is_floating_point():
+            raise ValueError(f'{key}: expected a real floating-point tensor, got {weight.dtype}')
+        if not weight.isfinite().all():
+            raise ValueError(f'{key}: the checkpoint holds NaN or infinity, it cannot be used')
+        if list(weight.shape[1:]) != grid:
+            logger.warning('%s: resampled from %s to %s', key, tuple(weight.shape[1:]), tuple(grid))
+            periodic = TRANSFORMS[self.transform].periodic
+            weight = resample_filter(weight, (grid[0], grid[1]), periodic)
+        return weight
+
+
+def _convolve(x: Tensor, kernel: Tensor) -> Tensor:
+    """Hartley spectra of the circular convolution of the signals of ``x`` and ``kernel``."""
+    reversed_kernel = reverse_frequencies(kernel)
+    even, odd = (kernel + reversed_kernel) / 2, (kernel - reversed_kernel) / 2
+    return x * even + reverse_frequencies(x) * odd

@@ -1,0 +1,38 @@
+"""Spectral code computes in float32 or float64, whatever autocast says."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+
+def check_real(x: Tensor, least_dims: int = 2) -> None:
+    """Refuse what has no transform.
+
+    Raises:
+        TypeError: ``x`` is not a real floating-point tensor.
+        ValueError: ``x`` has fewer than ``least_dims`` dimensions or an empty transformed axis.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        what = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f'expected a real floating-point tensor, got {what}: convert with .float()')
+    if x.dim() < least_dims:
+        raise ValueError(
+            f'expected a tensor of at least {least_dims} dimensions (..., H, W), got {tuple(x.shape)}'
+        )
+    if 0 in x.shape[-2:]:
+        raise ValueError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """``x`` in float32, or in float64 where it is so already (half types are not precise enough
+    for a sum over a whole map, and cuFFT takes them at powers of two only)."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def no_autocast(x: Tensor) -> AbstractContextManager:
+    """A context in which autocast leaves operations on the device of ``x`` alone."""
+    device = x.device.type
+    if torch.amp.is_autocast_available(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()

@@ -1,0 +1,113 @@
+"""Orthonormal 2-D cosine and Hartley transforms over the last two axes, at any size.
+
+Each function takes a real tensor (..., H, W), computes in float32 (float64 stays float64) outside
+autocast and returns the shape and dtype it was given. All are linear and orthogonal: Parseval holds
+and the adjoint is the inverse. Axes up to a measured limit go through a matrix product with a
+cached table, longer ones through an FFT; both give the same numbers.
+
+float32 results are within 1e-5 (relative, in norm) of float64 unless the user lets CUDA round
+matrix products to TF32 (``torch.backends.cuda.matmul.allow_tf32``, off by default).
+
+Errors: TypeError for a tensor that is not real floating-point, ValueError for fewer than two axes
+or an empty one.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from heracles_mm.spectral import tables
+from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
+from heracles_mm.spectral.tables import table
+
+DCT_MATMUL_LIMIT = 1024
+DHT_MATMUL_LIMIT = 64
+"""Longest axis (samples) that goes through a matrix product, read off
+``python benchmarks/transform_routes.py`` on two CPU cores: for the cosine transform the product
+wins at every size of a feature map (0.3 to 0.8 of the FFT's time up to 1024), for the Hartley
+transform, whose FFT needs no reordering, the two are even up to about 64 and the FFT wins
+behind."""
+
+
+def dct2(x: Tensor) -> Tensor:
+    """2-D DCT-II of ``x`` (..., H, W), orthonormal (``scipy.fft.dctn``, type 2, norm ortho)."""
+    check_real(x)
+    with no_autocast(x):
+        y = at_least_float32(x)
+        y = _dct(y) if y.shape[-1] > DCT_MATMUL_LIMIT else y @ _table(tables.dct_matrix, y, -1).mT
+        if y.shape[-2] > DCT_MATMUL_LIMIT:
+            y = _dct(y.mT).mT
+        else:
+            y = _table(tables.dct_matrix, y, -2) @ y
+    return y.to(x.dtype)
+
+
+def idct2(x: Tensor) -> Tensor:
+    """2-D DCT-III of ``x`` (..., H, W), orthonormal: the inverse of :func:`dct2`."""
+    check_real(x)
+    with no_autocast(x):
+        y = at_least_float32(x)
+        y = _idct(y) if y.shape[-1] > DCT_MATMUL_LIMIT else y @ _table(tables.dct_matrix, y, -1)
+        if y.shape[-2] > DCT_MATMUL_LIMIT:
+            y = _idct(y.mT).mT
+        else:
+            y = _table(tables.dct_matrix, y, -2).mT @ y
+    return y.to(x.dtype)
+
+
+def dht2(x: Tensor) -> Tensor:
+    """2-D Hartley transform of ``x`` (..., H, W), orthonormal: Re F - Im F of the 2-D DFT F.
+
+    The kernel is cas(a + b), cas t = cos t + sin t (not the separable cas a cas b); the transform
+    is its own inverse (Bracewell 1986).
+    """
+    check_real(x)
+    with no_autocast(x):
+        y = at_least_float32(x)
+        y = _dht2_fft(y) if max(y.shape[-2:]) > DHT_MATMUL_LIMIT else _dht2_matmul(y)
+    return y.to(x.dtype)
+
+
+def reverse_frequencies(x: Tensor) -> Tensor:
+    """``x(-f)``, (..., H, W): both frequency axes negated modulo their length."""
+    return x.flip(-2, -1).roll((1, 1), (-2, -1))
+
+
+def _table(builder: tables.Builder, x: Tensor, axis: int) -> Tensor:
+    return table(builder, x, x.shape[axis])
+
+
+def _dct(x: Tensor) -> Tensor:
+    """1-D DCT-II over the last axis by one real FFT of the same length (Makhoul 1980)."""
+    n = x.shape[-1]
+    ordered = torch.cat((x[..., 0::2], x[..., 1::2].flip(-1)), dim=-1)
+    z = torch.fft.rfft(ordered) * _table(tables.dct_phase, x, -1)  # (..., n // 2 + 1)
+    # Y_k = Re z_k for k <= n / 2 and Y_{n-k} = -Im z_k for the rest.
+    return torch.cat((z.real, -z.imag[..., 1 : (n + 1) // 2].flip(-1)), dim=-1)
+
+
+def _idct(x: Tensor) -> Tensor:
+    """1-D DCT-III over the last axis: every step of :func:`_dct` undone in reverse order."""
+    n = x.shape[-1]
+    zero = torch.zeros_like(x[..., :1])
+    mirrored = torch.cat((zero, x[..., (n + 1) // 2 :].flip(-1)), dim=-1)  # Y_{n-k}, with Y_n = 0
+    z = torch.complex(x[..., : n // 2 + 1], -mirrored)
+    ordered = torch.fft.irfft(z / _table(tables.dct_phase, x, -1), n=n)
+    half = (n + 1) // 2
+    odd = F.pad(ordered[..., half:].flip(-1), (0, n % 2))
+    return torch.stack((ordered[..., :half], odd), dim=-1).flatten(-2)[..., :n]
+
+
+def _dht2_matmul(x: Tensor) -> Tensor:
+    """cas(a + b) = cos a cas b + sin a cas(-b): two products along W, two along H."""
+    plus = x @ _table(tables.cas_matrix, x, -1)
+    minus = x @ _table(tables.cas_reversed_matrix, x, -1)
+    return _table(tables.cos_matrix, x, -2) @ plus + _table(tables.sin_matrix, x, -2) @ minus
+
+
+def _dht2_fft(x: Tensor) -> Tensor:
+    """Re F - Im F from the half spectrum; the other half is Re F(-f) + Im F(-f)."""
+    w = x.shape[-1]
+    z = torch.fft.rfft2(x, norm='ortho')  # (..., H, W // 2 + 1)
+    other = (z.real + z.imag)[..., 1 : (w + 1) // 2].flip(-2, -1).roll(1, -2)
+    return torch.cat((z.real - z.imag, other), dim=-1)
