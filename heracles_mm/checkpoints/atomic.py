@@ -1,0 +1,33 @@
+"""Local files that appear whole or not at all."""
+
+import os
+from pathlib import Path
+
+from mmengine.fileio import LocalBackend, register_backend
+
+ATOMIC_LOCAL = 'heracles_mm_atomic_local'
+
+
+@register_backend(ATOMIC_LOCAL)
+class AtomicLocalBackend(LocalBackend):
+    """mmengine's local storage, whose ``put`` survives being killed.
+
+    The bytes go to ``<name>.part`` beside the file, which is then renamed: a reader finds the file
+    as it was before or the new one, never a half. A killed write leaves the ``.part`` behind, and
+    the next write of that name overwrites it.
+    """
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write ``obj`` to ``filepath``, making its folder where needed."""
+        target = Path(filepath)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + '.part')
+        try:
+            with open(part, 'wb') as file:
+                file.write(obj)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,111 @@
+"""Read checkpoints without running anything that is inside them.
+
+A pickle can name any function and have it called. torch reads a file safely with
+``weights_only=True``, its default since 2.6; but torch.hub asks for the unsafe way, and the OneDL
+mmengine tries it after a refusal (and allows ``getattr`` before it). Here the safe way is the only
+one, unless the user names a file and says that it is trusted.
+"""
+
+import os
+import pickle
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
+
+_FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+_FORCE_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is missing, damaged or refused; the message is one sentence for the user."""
+
+
+@contextmanager
+def read_plain_checkpoints_only(trusted: str | Path | None = None) -> Iterator[None]:
+    """Make mmengine and torch read every checkpoint with ``weights_only=True`` in this context.
+
+    Local files go through a loader of ours, registered with mmengine's CheckpointLoader, whose
+    refusals are sentences. For everything else (URLs, object stores) torch's own switch, the
+    environment variable TORCH_FORCE_WEIGHTS_ONLY_LOAD, is set.
+
+    Args:
+        trusted: one local file that may hold Python objects, because the user said so.
+    """
+    trusted_path = _absolute(trusted) if trusted is not None else None
+
+    def load_from_local_plain(filename: str, map_location: Any) -> Any:
+        path = _absolute(filename)
+        if not path.is_file():
+            raise CheckpointError(f'the checkpoint {filename} does not exist')
+        if path == trusted_path:
+            with _environment({_FORCE_SAFE: None}):
+                return _read(filename, path, map_location, weights_only=False)
+        return _read(filename, path, map_location, weights_only=True)
+
+    _set_local_loader(load_from_local_plain)
+    try:
+        with _environment({_FORCE_SAFE: '1', _FORCE_UNSAFE: None}):
+            yield
+    finally:
+        _set_local_loader(load_from_local)
+
+
+def _read(filename: str, path: Path, map_location: Any, weights_only: bool) -> Any:
+    try:
+        return torch.load(path, map_location=map_location, weights_only=weights_only)
+    except torch.OutOfMemoryError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(_why_refused(filename, path, str(error))) from error
+    except Exception as error:
+        first_line = next(iter(str(error).splitlines()), '')
+        raise CheckpointError(
+            f'the checkpoint {filename} cannot be read, it may be damaged or cut short '
+            f'({type(error).__name__}: {first_line})'
+        ) from error
+
+
+def _why_refused(filename: str, path: Path, torch_says: str) -> str:
+    with open(path, 'rb') as file:
+        start = file.read(2)
+    asked_for = re.search(r'GLOBAL (\S+)', torch_says)
+    if asked_for is None and start[:1] != b'\x80' and start != b'PK':
+        return f'{filename} is not a PyTorch checkpoint'
+    what = f' such as {asked_for.group(1)}' if asked_for else ''
+    return (
+        f'the checkpoint {filename} holds Python objects other than tensors and plain data{what}, '
+        'which could run code when they are loaded: if you trust where it came from, name it on '
+        'the command line and run again with --trust-checkpoint'
+    )
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def _set_local_loader(loader: Callable[[str, Any], Any]) -> None:
+    CheckpointLoader.register_scheme(prefixes='', loader=loader, force=True)
+
+
+@contextmanager
+def _environment(changes: dict[str, str | None]) -> Iterator[None]:
+    """Set (or with None unset) environment variables, and put them back afterwards."""
+    before = {name: os.environ.get(name) for name in changes}
+    _apply(changes)
+    try:
+        yield
+    finally:
+        _apply(before)
+
+
+def _apply(changes: dict[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

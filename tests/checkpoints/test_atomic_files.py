@@ -1,0 +1,51 @@
+"""A checkpoint is there whole or not at all, whenever the process dies."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from heracles_mm.checkpoints import AtomicLocalBackend
+
+
+def test_put_makes_the_folder_and_replaces_the_file(tmp_path):
+    target = tmp_path / 'new' / 'epoch_1.pth'
+    AtomicLocalBackend().put(b'old', target)
+    AtomicLocalBackend().put(b'new', str(target))
+    assert target.read_bytes() == b'new'
+    assert os.listdir(target.parent) == ['epoch_1.pth']
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    target = tmp_path / 'epoch_1.pth'
+    AtomicLocalBackend().put(b'old', target)
+
+    def disk_is_full(descriptor):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', disk_is_full)
+    with pytest.raises(OSError, match='No space left'):
+        AtomicLocalBackend().put(b'new', target)
+    assert target.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['epoch_1.pth']
+
+
+def test_a_process_killed_while_writing_leaves_the_old_file_and_can_try_again(tmp_path):
+    target = tmp_path / 'epoch_1.pth'
+    AtomicLocalBackend().put(b'old', target)
+    script = (
+        'import os, signal, sys\n'
+        'from heracles_mm.checkpoints import AtomicLocalBackend\n'
+        'os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n'
+        'AtomicLocalBackend().put(b"new" * 100000, sys.argv[1])\n'
+    )
+    path = os.pathsep.join(p for p in sys.path if p)
+    died = subprocess.run(
+        [sys.executable, '-c', script, target], env={**os.environ, 'PYTHONPATH': path}
+    )
+    assert died.returncode == -9
+    assert target.read_bytes() == b'old'
+    AtomicLocalBackend().put(b'new', target)
+    assert target.read_bytes() == b'new'
+    assert os.listdir(tmp_path) == ['epoch_1.pth']
