@@ -190,7 +190,9 @@ def explain(log, title):
     tail = '\n'.join('    ' + line for line in text.strip().splitlines()[-15:])
     if 'No space left on device' in text:
         cause = 'the disk is full (the environment, pip cache or TMPDIR); make room'
-    elif re.search(r'NameResolution|Max retries|Network is unreachable|timed out', text):
+    elif re.search(r'Killed (signal terminated )?program|out of memory', text):
+        cause = 'a compiler ran out of memory; set MAX_JOBS=1'
+    elif re.search(r'NewConnectionError|NameResolutionError|Read timed out', tail):
         cause = 'the package index cannot be reached; check the network and pip settings'
     else:
         cause = 'the last lines of {} are below; mend the cause'.format(log)
@@ -198,7 +200,7 @@ def explain(log, title):
 
 
 def run(title, command, log, env=None):
-    """Run a command into a log, show the seconds as they pass, and return how many it took."""
+    """Run a command into a log and show the seconds as they pass."""
     env = dict(os.environ, **(env or {}))
     for name in ('PYTHONPATH', 'PYTHONHOME'):  # would mix foreign packages in
         env.pop(name, None)
@@ -227,7 +229,11 @@ def run(title, command, log, env=None):
             if now - shown >= (1 if live else 30):
                 shown = now
                 text = '{} ... {:.0f} s{}'.format(title, now - start, last_progress(log))
-                print('\r\033[K' + text, end='', flush=True) if live else say(text)
+                if live:
+                    width = shutil.get_terminal_size().columns - 1
+                    print('\r\033[K' + text[:width], end='', flush=True)
+                else:
+                    say(text)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
@@ -293,13 +299,22 @@ def find_wheels(folders, name, key, cuda):
     return [path for path in paths if os.path.isfile(path) and has_cuda_ops(path) == bool(cuda)]
 
 
-def wheel_folders(environ=os.environ, root=ROOT):
-    """Return where wheels are looked for: the cache, which comes first, and those handed over."""
+def wheel_cache(environ=os.environ):
+    """Return where compiled wheels are kept for the next environment, of any checkout."""
     cache_home = environ.get('XDG_CACHE_HOME') or os.path.join(os.path.expanduser('~'), '.cache')
-    folders = [os.path.join(cache_home, 'heracles_mm', 'wheels')]
-    if environ.get('HERACLES_WHEELS'):
-        folders.append(os.path.abspath(environ['HERACLES_WHEELS']))
-    return [*folders, os.path.join(os.path.dirname(root), 'shared', 'wheels')]
+    return os.path.join(cache_home, 'heracles_mm', 'wheels')
+
+
+def wheel_folders(environ=os.environ, root=ROOT):
+    """Return where ready wheels are looked for."""
+    handed_over = environ.get('HERACLES_WHEELS')
+    if handed_over and not os.path.isdir(handed_over):
+        raise SetupError(
+            'HERACLES_WHEELS={} is no folder: name one that holds mmcv wheels or leave it '
+            'out'.format(handed_over)
+        )
+    beside = os.path.join(os.path.dirname(root), 'shared', 'wheels')
+    return [wheel_cache(environ), *([os.path.abspath(handed_over)] if handed_over else []), beside]
 
 
 ASK_TORCH = """
@@ -370,12 +385,16 @@ def keep(wheel, folder):
     return kept
 
 
-def build_mmcv(environment, requirement, facts, cuda, why, folder):
+def build_mmcv(environment, requirement, facts, cuda, folder):
     """Compile mmcv against the environment's torch and return the wheel, kept in the cache."""
     check_compiler(facts)
     check_room(environment.path, ROOM_FOR_BUILD, 'building mmcv')
-    say('{} has no wheel for torch {}: compiling it {}'.format(requirement, TORCH, why))
-    say('this is done once, takes 7 to 11 minutes on two cores, and the wheel is kept in ' + folder)
+    say(
+        'compiling it, as it is published without a wheel for torch {}: 7 to 11 minutes on two '
+        'cores{}, once; the wheel is kept in {}'.format(
+            TORCH, ', longer with CUDA' if cuda else '', folder
+        )
+    )
     work = os.path.join(environment.path, 'build-mmcv')
     shutil.rmtree(work, ignore_errors=True)
     flags = {
@@ -425,19 +444,19 @@ def installed_version(environment, name):
         return ''
 
 
-def install_mmcv(environment, requirement, force_cuda):
+def install_mmcv(environment, requirement, folders, force_cuda):
     """Install mmcv with its ops, from a wheel that fits or by a build; return the CUDA tag."""
     facts = json.loads(ask(environment, ASK_TORCH).decode())
     cuda, why = choose_cuda(facts, force_cuda)
     name, version = requirement.split('==')
     if installed_version(environment, name) == version and ops_work(environment, cuda):
         return cuda
-    key = build_key(facts['python_tag'], facts['platform'], cuda)
-    folders = wheel_folders()
+    say('{} {}'.format(requirement, why))
     wheel = wheel_name(requirement, facts['python_tag'], facts['platform'])
+    key = build_key(facts['python_tag'], facts['platform'], cuda)
 
     def works(path):
-        title = '{} {}, from {}'.format(requirement, why, path)
+        title = '{} from {}'.format(requirement, os.path.dirname(path))
         pip_install(environment, title, '--no-deps', '--force-reinstall', path)
         return ops_work(environment, cuda)
 
@@ -445,7 +464,8 @@ def install_mmcv(environment, requirement, force_cuda):
         if works(path):
             return cuda
         say('{} does not run with torch {}: passed over'.format(path, TORCH))
-    built = build_mmcv(environment, requirement, facts, cuda, why, os.path.join(folders[0], key))
+    say('no fitting {} in {}'.format(wheel, ', '.join(folders)))
+    built = build_mmcv(environment, requirement, facts, cuda, os.path.join(wheel_cache(), key))
     if not works(built):
         raise SetupError(
             '{} was built but its ops do not run: see {} and report it with your compiler and '
@@ -479,6 +499,7 @@ def create(environment, requested):
 
 def set_up(environment, stack, inputs, requested, python_version, force_cuda):
     start = time.time()
+    folders = wheel_folders()
     say('set-up of the {} line in {}'.format(stack, environment.path))
     if not environment.is_sound(python_version):
         create(environment, requested)
@@ -494,7 +515,7 @@ def set_up(environment, stack, inputs, requested, python_version, force_cuda):
     # mmcv is tried out as soon as it is in, so what it imports goes in first.
     tools = [pinned(prefix + 'mmengine', pyproject), 'opencv-python', *BUILD_TOOLS]
     pip_install(environment, 'mmengine and build tools', *tools)
-    cuda = install_mmcv(environment, pinned(prefix + 'mmcv', pyproject), force_cuda)
+    cuda = install_mmcv(environment, pinned(prefix + 'mmcv', pyproject), folders, force_cuda)
     package = '.[{},dev]'.format(stack)
     pins = ['torch==' + TORCH, 'torchvision==' + TORCHVISION]
     pip_install(environment, 'heracles_mm with ' + package[1:], *pins, '--editable', package)
@@ -533,7 +554,7 @@ def clean():
             shutil.rmtree(environment.path, ignore_errors=True)
     for name in ('build', 'dist', '.mypy_cache', '.pytest_cache', '.ruff_cache', '.hypothesis'):
         shutil.rmtree(os.path.join(ROOT, name), ignore_errors=True)
-    say('work_dirs and the compiled wheels in {} were kept'.format(wheel_folders()[0]))
+    say('work_dirs and the compiled wheels in {} were kept'.format(wheel_cache()))
 
 
 def main():
