@@ -10,6 +10,7 @@ from heracles_mm.backbones.options import names_its_options
 from heracles_mm.backbones.pyramid import Grid, Pyramid
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.spectral_mixer import SpectralMixer
+from heracles_mm.spectral import check_kind
 
 ARCHS = {
     's': Arch(32, (64, 128, 320, 448), (3, 4, 6, 3)),
@@ -78,6 +79,7 @@ class Heracles(Pyramid):
     ) -> None:
         if spectral_stages not in range(STAGES + 1):
             raise ValueError(f'spectral_stages must be 0 to {STAGES}, got {spectral_stages!r}')
+        check_kind(transform, hartley_product)
 
         def mixer(stage: int, dim: int, grid: Grid) -> nn.Module:
             if stage < spectral_stages:

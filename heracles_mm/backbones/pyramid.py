@@ -83,7 +83,8 @@ class Pyramid(BaseModule):
         self.norm_eval = norm_eval
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f'drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
-        rates = iter(torch.linspace(0, drop_path_rate, sum(arch.depths)).tolist())
+        last = max(sum(arch.depths) - 1, 1)
+        rates = (drop_path_rate * block / last for block in range(sum(arch.depths)))
         self.stages = nn.ModuleList(
             self._make_stage(stage, mixer, rates, with_cp)
             for stage in range(self.out_indices[-1] + 1)
@@ -137,9 +138,10 @@ class Pyramid(BaseModule):
         return self
 
     def _freeze(self) -> None:
-        frozen = [self.stages[0].embed] if self.frozen_stages == 0 else []
-        frozen += self.stages[: max(self.frozen_stages, 0)]
-        for module in frozen:
+        if self.frozen_stages < 0:
+            return
+        stem = self.stages[0].get_submodule('embed')
+        for module in [stem] if self.frozen_stages == 0 else self.stages[: self.frozen_stages]:
             module.eval()
             module.requires_grad_(False)
 

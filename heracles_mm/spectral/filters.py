@@ -28,6 +28,16 @@ TRANSFORMS = {
 PRODUCTS = ('gate', 'convolution')
 
 
+def check_kind(transform: str, product: str) -> None:
+    """Raise a ValueError for a transform or product, or a pair of them, that does not exist."""
+    if transform not in TRANSFORMS:
+        raise ValueError(f'unknown transform {transform!r}: choose one of {list(TRANSFORMS)}')
+    if product not in PRODUCTS:
+        raise ValueError(f'unknown product {product!r}: choose one of {list(PRODUCTS)}')
+    if transform == 'cosine' and product != 'gate':
+        raise ValueError(f"product {product!r} needs transform='hartley', got 'cosine'")
+
+
 class SpectralFilter(nn.Module):
     """Global filter: transform, one real weight per channel and frequency, inverse transform.
 
@@ -59,12 +69,7 @@ class SpectralFilter(nn.Module):
         product: str = 'gate',
     ) -> None:
         super().__init__()
-        if transform not in TRANSFORMS:
-            raise ValueError(f'unknown transform {transform!r}: choose one of {list(TRANSFORMS)}')
-        if product not in PRODUCTS:
-            raise ValueError(f'unknown product {product!r}: choose one of {list(PRODUCTS)}')
-        if transform == 'cosine' and product != 'gate':
-            raise ValueError(f"product={product!r} needs transform='hartley', got 'cosine'")
+        check_kind(transform, product)
         self.transform = transform
         self.product = product
         self.weight = nn.Parameter(torch.randn(channels, *grid) * 0.02)

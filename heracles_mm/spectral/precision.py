@@ -18,7 +18,7 @@ def check_real(x: Tensor, least_dims: int = 2) -> None:
         raise TypeError(f'expected a real floating-point tensor, got {what}: convert with .float()')
     if x.dim() < least_dims:
         raise ValueError(
-            f'expected a tensor of at least {least_dims} dimensions (..., H, W), got {tuple(x.shape)}'
+            f'expected at least {least_dims} dimensions (..., H, W), got {tuple(x.shape)}'
         )
     if 0 in x.shape[-2:]:
         raise ValueError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
