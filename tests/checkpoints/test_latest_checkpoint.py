@@ -45,5 +45,5 @@ def test_a_note_cut_short_by_a_kill_falls_back_to_the_newest_numbered_file(tmp_p
 
 def test_a_note_about_a_file_that_is_gone_is_an_error_not_a_fresh_start(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('/gone/iter_2.pth')
-    with pytest.raises(CheckpointError, match='/gone/iter_2.pth'):
+    with pytest.raises(CheckpointError, match=r'/gone/iter_2\.pth'):
         latest_checkpoint(tmp_path)

@@ -1,0 +1,77 @@
+"""Several processes without a GPU: mmengine's launchers assume CUDA."""
+
+import os
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+
+TORCHRUN_VARIABLES = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+
+
+class LauncherError(RuntimeError):
+    """The processes cannot work together as asked; the message is one sentence for the user."""
+
+
+def prepare_launcher(cfg: Config) -> str | None:
+    """Make ``cfg.launcher`` work on this machine, on its CPU where no GPU is visible.
+
+    Without a GPU the process group is opened here, with gloo, because mmengine calls
+    ``torch.cuda.set_device`` first; and DistributedDataParallel gets no device ids.
+
+    Returns:
+        One sentence about what was changed in ``cfg``, or None.
+
+    Raises:
+        LauncherError: variables of torchrun are missing, there are more processes than GPUs, or
+            another launcher than 'pytorch' was asked for on a machine without a GPU.
+    """
+    if cfg.launcher == 'none':
+        return None
+    if cfg.launcher == 'pytorch':
+        absent = [name for name in TORCHRUN_VARIABLES if name not in os.environ]
+        if absent:
+            raise LauncherError(
+                f'--launcher pytorch needs the variables that torchrun sets, and {absent[0]} is '
+                'not set: start with tools/dist_train.sh or tools/dist_test.sh'
+            )
+    if torch.cuda.is_available():
+        _check_enough_gpus()
+        return None
+    if cfg.launcher != 'pytorch':
+        raise LauncherError(
+            f'--launcher {cfg.launcher} needs a GPU in every process and none is visible: on CPUs '
+            'use tools/dist_train.sh, which starts the processes with torchrun'
+        )
+    return _use_gloo(cfg)
+
+
+def close_process_group() -> None:
+    """Leave the process group in order, which mmengine does not do; nothing without a group."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _check_enough_gpus() -> None:
+    local_rank, gpus = int(os.environ.get('LOCAL_RANK', '0')), torch.cuda.device_count()
+    if local_rank >= gpus:
+        raise LauncherError(
+            f'there are more processes than GPUs on this machine: local rank {local_rank} has no '
+            f'GPU of its own, {gpus} are visible'
+        )
+
+
+def _use_gloo(cfg: Config) -> str | None:
+    dist_cfg = cfg.setdefault('env_cfg', {}).setdefault('dist_cfg', {})
+    asked_for = dist_cfg.get('backend', 'nccl')
+    dist_cfg['backend'] = 'gloo'
+    wrapper = cfg.get('model_wrapper_cfg') or {
+        'type': 'MMDistributedDataParallel',
+        'broadcast_buffers': False,  # as mmengine's default
+        'find_unused_parameters': cfg.get('find_unused_parameters', False),
+    }
+    cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    dist.init_process_group(backend='gloo')
+    if asked_for == 'gloo':
+        return None
+    return f'no GPU is visible: the processes talk through gloo instead of {asked_for}'

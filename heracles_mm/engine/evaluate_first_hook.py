@@ -1,0 +1,18 @@
+"""Evaluate before the first training step."""
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class EvaluateFirstHook(Hook):
+    """Run the validation loop on the model as it was initialised, so that a curve starts at step 0.
+
+    A run that is resumed has its start behind it and is left alone.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        if runner.iter == 0 and runner.val_loop is not None:
+            runner.val_loop.run()
+            runner.model.train()
