@@ -1,0 +1,185 @@
+"""What training and testing share: the flags, the config, the runner."""
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+import heracles_mm.engine  # noqa: F401  (registers PlainCheckpointHook)
+from heracles_mm.checkpoints import read_plain_checkpoints_only
+from heracles_mm.engine.dataset_check import missing_data
+from heracles_mm.engine.distributed import close_process_group, prepare_launcher
+
+from .errors import OneLineParser, ToolError, say
+
+LIBRARIES = {
+    'mmdet': 'mmdet',
+    'mmseg': 'mmsegmentation',
+    'mmpretrain': 'mmpretrain',
+}
+"""default_scope of a config -> the distribution that brings it."""
+
+
+def tool_parser(name: str, description: str, default_config: Path | None = None) -> OneLineParser:
+    """Make a parser with the flags that every tool over a runner has; mmdet's names."""
+    parser = OneLineParser(prog=name, description=description, allow_abbrev=False)
+    if default_config is None:
+        parser.add_argument('config', help='config file')
+    else:
+        parser.add_argument(
+            'config', nargs='?', default=default_config, help='config file (default: %(default)s)'
+        )
+    parser.add_argument(
+        '--work-dir', help='folder for logs and results (default: ./work_dirs/<config name>)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config: key=value, lists as key="[a,b]" or key=a,b',
+    )
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='let the checkpoint named here hold Python objects, which may run code when loaded',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0)
+    return parser
+
+
+def parse(parser: OneLineParser, argv: list[str] | None) -> argparse.Namespace:
+    """Parse ``argv``, and set LOCAL_RANK where a launcher passed it as a flag only."""
+    try:
+        args = parser.parse_args(argv)
+    except ValueError as error:  # mmengine's DictAction, for an option without '='
+        raise ToolError(f'--cfg-options takes KEY=VALUE pairs ({error})') from error
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config file, apply --cfg-options, --launcher and --work-dir, make the work folder.
+
+    The work folder is --work-dir, else the config's ``work_dir``, else ./work_dirs/<config name>.
+
+    Raises:
+        ToolError: the file or one of its bases is missing or broken, an option does not fit, the
+            library of ``default_scope`` is not installed, or the folder cannot be made.
+    """
+    path = Path(args.config).expanduser()
+    if not path.is_file():
+        raise ToolError(f'the config file {args.config} does not exist (looked in {os.getcwd()})')
+    cfg = _read_config(path)
+    cfg.launcher = args.launcher
+    if args.cfg_options:
+        try:
+            cfg.merge_from_dict(args.cfg_options)
+        except (KeyError, TypeError, IndexError) as error:
+            raise ToolError(f'--cfg-options does not fit the config {path}: {error}') from error
+    _check_library(cfg, path)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', path.stem)
+    try:
+        os.makedirs(cfg.work_dir, exist_ok=True)
+    except OSError as error:
+        raise ToolError(
+            f'the work folder {cfg.work_dir} cannot be made: {error.strerror}'
+        ) from error
+    return cfg
+
+
+def check_data(cfg: Config, stages: tuple[str, ...]) -> None:
+    """Raise a ToolError about data that ``stages`` need and that does not exist."""
+    sentence = missing_data(cfg, stages)
+    if sentence is not None:
+        raise ToolError(sentence)
+
+
+def check_checkpoint_path(path: str) -> None:
+    """Raise a ToolError about a local checkpoint that does not exist."""
+    if '://' not in path and not Path(path).expanduser().is_file():
+        raise ToolError(f'the checkpoint {path} does not exist')
+
+
+@contextmanager
+def open_runner(name: str, cfg: Config, trusted: str | None) -> Iterator[Runner]:
+    """Build the runner of ``cfg``; inside the context its checkpoints are read and written safely.
+
+    Args:
+        name: of the tool, for messages.
+        cfg: the config, which gets PlainCheckpointHook if it does not list it.
+        trusted: a checkpoint file that may hold Python objects.
+    """
+    hooks = cfg.get('custom_hooks') or []
+    if not any(type_name(hook) == 'PlainCheckpointHook' for hook in hooks):
+        cfg.custom_hooks = [*hooks, {'type': 'PlainCheckpointHook'}]
+    _limit_dynamo_cache()
+    change = prepare_launcher(cfg)
+    if change:
+        say(name, change)
+    try:
+        with read_plain_checkpoints_only(trusted):
+            yield RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    finally:
+        close_process_group()
+
+
+def default_loader_settings(cfg: Config, stages: tuple[str, ...]) -> None:
+    """Give mmpretrain's dataloaders the settings that its own tools add and its configs rely on."""
+    if cfg.get('default_scope') != 'mmpretrain':
+        return
+    for stage in stages:
+        loader = cfg.get(f'{stage}_dataloader')
+        if loader:
+            loader.setdefault('collate_fn', {'type': 'default_collate'})
+            loader.setdefault('pin_memory', torch.cuda.is_available())
+            loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
+
+
+def type_name(part: dict) -> str:
+    """Return the ``type`` of a config part without scope; lazy configs hold the class itself."""
+    kind = part.get('type', '')
+    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__
+
+
+def _read_config(path: Path) -> Config:
+    try:
+        return Config.fromfile(path)
+    except FileNotFoundError as error:
+        raise ToolError(f'the config {path} names a file that does not exist: {error}') from error
+    except ImportError as error:
+        raise ToolError(f'the config {path} needs an import that fails: {error}') from error
+    except SyntaxError as error:
+        raise ToolError(f'the config {path} is not valid Python: {error}') from error
+    except (KeyError, OSError) as error:  # a variable without value, duplicate keys, a wrong suffix
+        message = error.args[0] if error.args else error
+        raise ToolError(f'the config {path} cannot be read: {message}') from error
+
+
+def _check_library(cfg: Config, path: Path) -> None:
+    scope = cfg.get('default_scope')
+    if scope in LIBRARIES and importlib.util.find_spec(scope) is None:
+        raise ToolError(
+            f'the config {path} needs {scope}, which is not installed: pip install '
+            f"'heracles-mm[openmmlab]' (or {LIBRARIES[scope]} alone)"
+        )
+
+
+def _limit_dynamo_cache() -> None:
+    """As mmdet's tools: DYNAMO_CACHE_SIZE_LIMIT bounds the recompilations of ``compile=True``."""
+    limit = os.environ.get('DYNAMO_CACHE_SIZE_LIMIT')
+    if limit is None:
+        return
+    if not limit.isdigit():
+        raise ToolError(f'DYNAMO_CACHE_SIZE_LIMIT must be a whole number, not {limit!r}')
+    import torch._dynamo
+
+    torch._dynamo.config.cache_size_limit = int(limit)

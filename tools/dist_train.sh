@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Train in several processes on this machine, or on several with NNODES and NODE_RANK.
+set -euo pipefail
+
+if [ $# -lt 2 ]; then
+    echo "usage: $0 CONFIG GPUS [flags of train.py]; environment: NNODES NODE_RANK MASTER_ADDR PORT PYTHON" >&2
+    exit 2
+fi
+config=$1 gpus=$2
+shift 2
+here=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)
+
+exec "${PYTHON:-python}" -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" \
+    --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master_port="${PORT:-29500}" \
+    --nproc_per_node="$gpus" \
+    "$here/train.py" "$config" --launcher pytorch "$@"
