@@ -196,16 +196,26 @@ def test_no_room_names_the_place_and_what_is_needed(tmp_path):
         ('OSError: [Errno 28] No space left on device', 'the disk is full'),
         ('Retrying after NewConnectionError(...)', 'the package index cannot be reached'),
         ('c++: fatal error: Killed signal terminated program cc1plus', 'set MAX_JOBS=1'),
-        ('error: expected ; before }', 'setup.log'),
     ],
 )
-def test_a_failed_step_is_one_sentence_and_the_end_of_its_log(tmp_path, text, cause):
+def test_a_failure_of_a_known_cause_is_one_sentence(tmp_path, text, cause):
     log = tmp_path / 'setup.log'
-    log.write_text('\n'.join(f'line {i}' for i in range(99)) + '\n' + text)
+    log.write_text('ERROR: something\n' + text + '\nERROR: Failed to build')
     message = str(setup_env.explain(str(log), 'compiling'))
-    assert cause in message.splitlines()[0]
-    assert message.endswith(text)
-    assert 'line 5\n' not in message
+    assert cause in message
+    assert len(message.splitlines()) == 1
+
+
+def test_another_failure_shows_the_log_from_its_first_error(tmp_path):
+    log = tmp_path / 'build.log'
+    first = 'nms.cpp:7:1: error: expected ; before }'
+    log.write_text('before\n' * 99 + first + '\n' + 'after\n' * 99)
+    message = str(setup_env.explain(str(log), 'compiling')).splitlines()
+    assert str(log) in message[0]
+    assert message[1].strip() == first
+    assert len(message) == 16
+    log.write_text('\n'.join(f'line {i}' for i in range(99)))
+    assert str(setup_env.explain(str(log), 'compiling')).endswith('line 98')
 
 
 # ---- what is there already
@@ -309,7 +319,7 @@ def test_a_step_reports_its_seconds_and_hides_the_users_pythonpath(tmp_path, mon
 
 def test_the_progress_of_ninja_is_found_in_a_long_log(tmp_path):
     log = tmp_path / 'log'
-    log.write_text('[1/95] c++ a.cpp\n' + 'x' * 9000 + '\n[17/95] c++ b.cpp\nwarning: [3/4]\n')
+    log.write_text('  [1/95] c++ a.cpp\n' + 'x' * 9000 + '\n  [17/95] c++ b.cpp\nwarning: [3/4]\n')
     assert setup_env.last_progress(str(log)) == ' [17/95]'
     log.write_text('nothing yet')
     assert setup_env.last_progress(str(log)) == ''

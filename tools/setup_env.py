@@ -178,25 +178,36 @@ def check_room(folder, needed, what):
 def last_progress(log):
     """Return ninja's last `[17/95]` in a log, to show that a long build is alive."""
     with open(log, 'rb') as file:
-        file.seek(max(0, os.path.getsize(log) - 4000))
-        steps = re.findall(rb'^\[\d+/\d+\]', file.read(), re.MULTILINE)
+        file.seek(max(0, os.path.getsize(log) - 50000))  # compiler commands are long lines
+        steps = re.findall(rb'^ *(\[\d+/\d+\])', file.read(), re.MULTILINE)
     return ' ' + steps[-1].decode() if steps else ''
 
 
+KNOWN_CAUSES = [
+    ('No space left on device', 'the disk is full (environment, pip cache or TMPDIR): make room'),
+    ('Killed signal|out of memory', 'a compiler ran out of memory: set MAX_JOBS=1'),
+    (
+        'NewConnectionError|NameResolutionError|Read timed out',
+        'the package index cannot be reached: check the network and pip settings',
+    ),
+]
+
+
 def explain(log, title):
-    """Turn a failed step into one sentence plus the end of its log."""
+    """Turn a failed step into one sentence; a cause that is not known is shown from the log."""
     with open(log, errors='replace') as file:
-        text = file.read()
-    tail = '\n'.join('    ' + line for line in text.strip().splitlines()[-15:])
-    if 'No space left on device' in text:
-        cause = 'the disk is full (the environment, pip cache or TMPDIR); make room'
-    elif re.search(r'Killed (signal terminated )?program|out of memory', text):
-        cause = 'a compiler ran out of memory; set MAX_JOBS=1'
-    elif re.search(r'NewConnectionError|NameResolutionError|Read timed out', tail):
-        cause = 'the package index cannot be reached; check the network and pip settings'
-    else:
-        cause = 'the last lines of {} are below; mend the cause'.format(log)
-    return SetupError('{} failed: {} and run the command again\n{}'.format(title, cause, tail))
+        lines = file.read().strip().splitlines()
+    for pattern, cause in KNOWN_CAUSES:
+        if re.search(pattern, '\n'.join(lines[-40:])):
+            return SetupError('{} failed, {} and run the command again'.format(title, cause))
+    errors = [i for i, line in enumerate(lines) if re.search(r'^ *FAILED|: error: |Error: ', line)]
+    # A build goes on for pages after its first error.
+    shown = lines[errors[0] : errors[0] + 15] if errors else lines[-15:]
+    return SetupError(
+        '{} failed: mend the cause, shown below from {}, and run the command again\n{}'.format(
+            title, log, '\n'.join('    ' + line for line in shown)
+        )
+    )
 
 
 def run(title, command, log, env=None):
@@ -317,18 +328,24 @@ def wheel_folders(environ=os.environ, root=ROOT):
     return [wheel_cache(environ), *([os.path.abspath(handed_over)] if handed_over else []), beside]
 
 
+ASK_PYTHON = """
+import json, os, sys, sysconfig
+print(json.dumps({
+    'python_tag': 'cp%d%d' % sys.version_info[:2],
+    'platform': sysconfig.get_platform().replace('-', '_').replace('.', '_'),
+    'header': os.path.join(sysconfig.get_path('include'), 'Python.h'),
+    'linker': (sysconfig.get_config_var('CXX') or 'c++').split()[0],
+}))
+"""
+
 ASK_TORCH = """
-import json, sysconfig, sys, os, subprocess, torch
+import json, os, subprocess, torch
 from torch.utils.cpp_extension import CUDA_HOME
 nvcc = os.path.join(CUDA_HOME or '', 'bin', 'nvcc')
 print(json.dumps({
     'gpu': torch.cuda.is_available(),
     'cuda': torch.version.cuda or '',
     'nvcc': subprocess.check_output([nvcc, '--version']).decode() if os.path.isfile(nvcc) else '',
-    'python_tag': 'cp%d%d' % sys.version_info[:2],
-    'platform': sysconfig.get_platform().replace('-', '_').replace('.', '_'),
-    'header': os.path.join(sysconfig.get_path('include'), 'Python.h'),
-    'linker': (sysconfig.get_config_var('CXX') or 'c++').split()[0],
 }))
 """
 
@@ -391,7 +408,7 @@ def build_mmcv(environment, requirement, facts, cuda, folder):
     check_room(environment.path, ROOM_FOR_BUILD, 'building mmcv')
     say(
         'compiling it, as it is published without a wheel for torch {}: 7 to 11 minutes on two '
-        'cores{}, once; the wheel is kept in {}'.format(
+        'free cores{}, once; the wheel is kept in {}'.format(
             TORCH, ', longer with CUDA' if cuda else '', folder
         )
     )
@@ -444,10 +461,19 @@ def installed_version(environment, name):
         return ''
 
 
-def install_mmcv(environment, requirement, folders, force_cuda):
+def check_mmcv_can_come(environment, requirement, facts, folders):
+    """Find out that mmcv can be neither taken nor compiled before gigabytes are loaded."""
+    name, version = requirement.split('==')
+    wheel = wheel_name(requirement, facts['python_tag'], facts['platform'])
+    places = [os.path.join(folder, '**', wheel) for folder in folders]
+    ready = any(glob.glob(place, recursive=True) for place in places)
+    if not ready and installed_version(environment, name) != version:
+        check_compiler(facts)
+
+
+def install_mmcv(environment, requirement, facts, folders, force_cuda):
     """Install mmcv with its ops, from a wheel that fits or by a build; return the CUDA tag."""
-    facts = json.loads(ask(environment, ASK_TORCH).decode())
-    cuda, why = choose_cuda(facts, force_cuda)
+    cuda, why = choose_cuda(json.loads(ask(environment, ASK_TORCH).decode()), force_cuda)
     name, version = requirement.split('==')
     if installed_version(environment, name) == version and ops_work(environment, cuda):
         return cuda
@@ -506,6 +532,9 @@ def set_up(environment, stack, inputs, requested, python_version, force_cuda):
     with open(os.path.join(ROOT, 'pyproject.toml')) as file:
         pyproject = file.read()
     prefix = 'onedl-' if stack == 'onedl' else ''
+    mmcv = pinned(prefix + 'mmcv', pyproject)
+    facts = json.loads(ask(environment, ASK_PYTHON).decode())
+    check_mmcv_can_come(environment, mmcv, facts, folders)
     pip_install(
         environment,
         'torch {} and torchvision {} (about 5 GB)'.format(TORCH, TORCHVISION),
@@ -515,7 +544,7 @@ def set_up(environment, stack, inputs, requested, python_version, force_cuda):
     # mmcv is tried out as soon as it is in, so what it imports goes in first.
     tools = [pinned(prefix + 'mmengine', pyproject), 'opencv-python', *BUILD_TOOLS]
     pip_install(environment, 'mmengine and build tools', *tools)
-    cuda = install_mmcv(environment, pinned(prefix + 'mmcv', pyproject), folders, force_cuda)
+    cuda = install_mmcv(environment, mmcv, facts, folders, force_cuda)
     package = '.[{},dev]'.format(stack)
     pins = ['torch==' + TORCH, 'torchvision==' + TORCHVISION]
     pip_install(environment, 'heracles_mm with ' + package[1:], *pins, '--editable', package)
