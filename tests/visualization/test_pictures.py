@@ -1,0 +1,58 @@
+"""The pictures show the numbers that they were given."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip('matplotlib', reason='pictures need matplotlib, which comes with mmdet')
+
+from heracles_mm.visualization import Detections, plot_curves, plot_detections, read_scalars
+
+
+def test_a_curve_is_drawn_through_its_points_and_ends_with_its_value():
+    figure = plot_curves({'box AP': [(0, 0.0), (10, 0.25), (20, 0.4)]}, ylabel='AP')
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    assert line.get_xydata().tolist() == [[0, 0.0], [10, 0.25], [20, 0.4]]
+    assert [text.get_text() for text in axes.texts] == ['0.400']
+    assert axes.get_legend().get_texts()[0].get_text() == 'box AP'
+
+
+def test_truth_stands_above_prediction_with_its_boxes_and_masks(tmp_path):
+    picture = np.zeros((20, 30, 3), np.uint8)
+    mask = np.zeros((1, 20, 30), bool)
+    mask[0, 5:15, 10:20] = True
+    truth = Detections(np.array([[10.0, 5.0, 20.0, 15.0]]), np.array([1]), mask)
+    nothing = Detections(
+        np.zeros((0, 4)), np.zeros(0, int), np.zeros((0, 20, 30), bool), np.zeros(0)
+    )
+    figure = plot_detections(
+        [(picture, truth, nothing)], ['bag', 'shoe'], [(255, 0, 0), (0, 255, 0)]
+    )
+    above, below = figure.axes
+    assert [text.get_text() for text in above.texts] == ['shoe']
+    assert above.patches[0].get_bbox().bounds == (9.5, 4.5, 10, 10)
+    shown = above.images[0].get_array()
+    assert shown[10, 15].tolist() == pytest.approx([0, 0.5, 0], abs=1e-6)
+    assert not shown[0, 0].any()
+    assert not below.texts
+    assert not below.images[0].get_array().any()
+    figure.savefig(tmp_path / 'picture.png')
+    assert (tmp_path / 'picture.png').stat().st_size > 1000
+
+
+def test_scores_are_written_beside_the_class():
+    mask = np.ones((1, 4, 4), bool)
+    found = Detections(np.array([[0, 0, 4, 4]]), np.array([0]), mask, np.array([0.876]))
+    figure = plot_detections([(np.zeros((4, 4, 3), np.uint8), found, found)], ['bag'], [(9, 9, 9)])
+    assert figure.axes[1].texts[0].get_text() == 'bag 0.88'
+
+
+def test_scalars_are_read_back_in_order_and_a_missing_one_is_named(tmp_path):
+    path = tmp_path / 'scalars.json'
+    rows = [{'loss': 2.0, 'step': 1}, {'ap': 0.1, 'step': 2}, {'ap': 0.3, 'step': 4}]
+    path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    assert read_scalars(path, 'ap') == [(2, 0.1), (4, 0.3)]
+    with pytest.raises(ValueError, match="no scalar 'mAP', only ap, loss"):
+        read_scalars(path, 'mAP')
