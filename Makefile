@@ -3,8 +3,9 @@ STACK ?= openmmlab
 VENV := .venv$(if $(filter onedl,$(STACK)),-onedl)
 PY := $(VENV)/bin/python
 # Any Python from 3.6 can run the set-up, which then looks for one in range.
-BOOT := $(shell command -v python3 || command -v python3.11 || command -v python3.12 || command -v python3.10 || echo python3)
-SETUP := $(BOOT) tools/setup_env.py
+BOOT = $(or $(firstword $(foreach name,python3 $(addprefix python3.,11 12 10),$(shell command -v $(name)))),\
+  $(error No Python found: install 3.10, 3.11 or 3.12))
+SETUP = $(BOOT) tools/setup_env.py
 
 .PHONY: help env demo test lint clean
 

@@ -305,6 +305,23 @@ def test_somebody_elses_environment_is_never_removed(tmp_path):
     assert (tmp_path / '.venv' / 'pyvenv.cfg').exists()
 
 
+def test_a_removal_that_is_cut_short_does_not_block_the_next_call(tmp_path, monkeypatch):
+    environment = made_environment(tmp_path)
+    rmtree = setup_env.shutil.rmtree
+
+    def cut_short(path, ignore_errors=False):
+        if os.path.isdir(path):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(setup_env.shutil, 'rmtree', cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        environment.remove()
+    assert not environment.is_foreign()
+    monkeypatch.setattr(setup_env.shutil, 'rmtree', rmtree)
+    environment.remove()
+    assert os.listdir(tmp_path) == []
+
+
 # ---- running
 
 

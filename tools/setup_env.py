@@ -140,6 +140,14 @@ class Environment:
             os.path.isdir(self.path) and os.listdir(self.path) and not os.path.exists(self.note)
         )
 
+    def remove(self):
+        """Rename, then delete: a removal that is cut short leaves nothing that looks foreign."""
+        doomed = self.path + '.removed'
+        shutil.rmtree(doomed, ignore_errors=True)
+        if os.path.isdir(self.path):
+            os.rename(self.path, doomed)
+            shutil.rmtree(doomed)
+
     def is_sound(self, python_version):
         """Whether packages may be added: made here, whole, and of the Python that is asked for."""
         note = self.read()
@@ -513,7 +521,7 @@ def create(environment, requested):
     python = choose_python(requested)
     if os.path.isdir(environment.path):
         say('removing the unfinished or unfitting environment ' + environment.path)
-        shutil.rmtree(environment.path)
+    environment.remove()
     check_room(os.path.dirname(environment.path), ROOM_FOR_ENVIRONMENT, 'the environment')
     os.makedirs(environment.path)
     environment.write()
@@ -580,7 +588,8 @@ def clean():
         if environment.is_foreign():
             say('{} was not made by this set-up and is left alone'.format(environment.path))
         else:
-            shutil.rmtree(environment.path, ignore_errors=True)
+            with hold_lock(environment.path + '.lock'):
+                environment.remove()
     for name in ('build', 'dist', '.mypy_cache', '.pytest_cache', '.ruff_cache', '.hypothesis'):
         shutil.rmtree(os.path.join(ROOT, name), ignore_errors=True)
     say('work_dirs and the compiled wheels in {} were kept'.format(wheel_cache()))
