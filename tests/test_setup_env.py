@@ -334,6 +334,28 @@ def test_a_step_reports_its_seconds_and_hides_the_users_pythonpath(tmp_path, mon
     assert 'a step: 0 s' in capfd.readouterr().out
 
 
+def test_a_stopped_step_can_clean_up_after_itself(tmp_path):
+    cleaned = tmp_path / 'cleaned'
+    code = (
+        'import pathlib, time\n'
+        'print("started", flush=True)\n'
+        'try:\n'
+        '    time.sleep(100)\n'
+        'finally:\n'
+        f'    pathlib.Path({str(cleaned)!r}).touch()'
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-c', code],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    process.stdout.readline()
+    setup_env.stop(process)
+    assert process.returncode
+    assert cleaned.exists()
+
+
 def test_the_progress_of_ninja_is_found_in_a_long_log(tmp_path):
     log = tmp_path / 'log'
     log.write_text('  [1/95] c++ a.cpp\n' + 'x' * 9000 + '\n  [17/95] c++ b.cpp\nwarning: [3/4]\n')

@@ -9,6 +9,7 @@ that it is too old.
 """
 
 import argparse
+import contextlib
 import glob
 import hashlib
 import json
@@ -218,6 +219,15 @@ def explain(log, title):
     )
 
 
+def stop(process):
+    """End a step and all below it; pip removes its gigabytes of temporary files on SIGINT alone."""
+    for kill in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            os.killpg(process.pid, kill)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+
+
 def run(title, command, log, env=None):
     """Run a command into a log and show the seconds as they pass."""
     env = dict(os.environ, **(env or {}))
@@ -254,9 +264,7 @@ def run(title, command, log, env=None):
                 else:
                     say(text)
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+        stop(process)
         if live:
             print('\r\033[K', end='', flush=True)
     if process.returncode != 0:
