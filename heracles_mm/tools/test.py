@@ -51,6 +51,8 @@ def test(argv: list[str] | None) -> None:
         )
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         raise ToolError(f'--out writes a pickle: its name must end in .pkl, not {args.out}')
+    if args.tta and args.show_dir and cfg.get('default_scope') == 'mmpretrain':
+        raise ToolError("mmpretrain's hook cannot draw under --tta: give --tta or --show-dir")
     if args.show_dir:
         _draw_into(cfg, args.show_dir)
     if args.tta:
@@ -91,6 +93,7 @@ def _draw_into(cfg: Config, folder: str) -> None:
         )
     switch, folder_option = DRAWING_HOOKS[name]
     hook[switch] = True
+    hook.setdefault('interval', 1)  # the defaults differ: every picture, every 50th, every 5000th
     if folder_option:
         hook[folder_option] = folder
     else:
