@@ -5,6 +5,8 @@ import importlib.util
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -338,8 +340,8 @@ def test_a_stopped_step_can_clean_up_after_itself(tmp_path):
     cleaned = tmp_path / 'cleaned'
     code = (
         'import pathlib, time\n'
-        'print("started", flush=True)\n'
         'try:\n'
+        '    print("started", flush=True)\n'
         '    time.sleep(100)\n'
         'finally:\n'
         f'    pathlib.Path({str(cleaned)!r}).touch()'
@@ -392,3 +394,27 @@ def test_a_note_is_replaced_in_one_move(tmp_path):
     environment.write(inputs='new')
     assert json.loads(Path(environment.note).read_text()) == {'inputs': 'new'}
     assert not Path(environment.note + '.new').exists()
+
+
+@pytest.mark.skipif(
+    shutil.disk_usage(ROOT).free < setup_env.ROOM_FOR_ENVIRONMENT,
+    reason='the set-up refuses to start on a disk this full',
+)
+def test_an_interrupt_ends_the_set_up_with_one_sentence(tmp_path):
+    """The whole program in a checkout of its own, stopped while it makes the environment."""
+    (tmp_path / 'tools').mkdir()
+    (tmp_path / 'pyproject.toml').write_bytes((ROOT / 'pyproject.toml').read_bytes())
+    tool = tmp_path / 'tools' / 'setup_env.py'
+    tool.write_bytes((ROOT / 'tools' / 'setup_env.py').read_bytes())
+    process = subprocess.Popen(
+        [sys.executable, tool, '--python', sys.executable],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert any('private environment' in line for line in process.stdout)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors == '[heracles_mm] interrupted: the next call recovers\n'
+    assert not setup_env.Environment(str(tmp_path / '.venv')).is_sound(None)

@@ -481,8 +481,8 @@ def check_mmcv_can_come(environment, requirement, facts, folders):
     """Find out that mmcv can be neither taken nor compiled before gigabytes are loaded."""
     name, version = requirement.split('==')
     wheel = wheel_name(requirement, facts['python_tag'], facts['platform'])
-    places = [os.path.join(folder, '**', wheel) for folder in folders]
-    ready = any(glob.glob(place, recursive=True) for place in places)
+    places = [os.path.join(folder, below) for folder in folders for below in ('', '*')]
+    ready = any(glob.glob(os.path.join(place, wheel)) for place in places)
     if not ready and installed_version(environment, name) != version:
         check_compiler(facts)
 
@@ -545,6 +545,8 @@ def set_up(environment, stack, inputs, requested, python_version, force_cuda):
     say('set-up of the {} line in {}'.format(stack, environment.path))
     if not environment.is_sound(python_version):
         create(environment, requested)
+    note = environment.read()
+    environment.write(place=note['place'], python=note['python'])  # no longer what it was
     with open(os.path.join(ROOT, 'pyproject.toml')) as file:
         pyproject = file.read()
     prefix = 'onedl-' if stack == 'onedl' else ''
@@ -570,8 +572,7 @@ def set_up(environment, stack, inputs, requested, python_version, force_cuda):
                 environment.path
             )
         )
-    note = environment.read()
-    environment.write(**dict(note, inputs=inputs, cuda=cuda))
+    environment.write(**dict(environment.read(), inputs=inputs, cuda=cuda))
     say('ready after {:.0f} s: {}'.format(time.time() - start, environment.path))
 
 
@@ -632,8 +633,8 @@ def main():
 
 
 if __name__ == '__main__':
-    for stop in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     try:
         main()
     except SetupError as error:
