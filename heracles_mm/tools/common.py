@@ -119,7 +119,7 @@ def open_runner(name: str, cfg: Config, trusted: str | None) -> Iterator[Runner]
         trusted: a checkpoint file that may hold Python objects.
     """
     hooks = cfg.get('custom_hooks') or []
-    if not any(type_name(hook) == 'PlainCheckpointHook' for hook in hooks):
+    if not any(isinstance(h, dict) and type_name(h) == 'PlainCheckpointHook' for h in hooks):
         cfg.custom_hooks = [*hooks, {'type': 'PlainCheckpointHook'}]
     _limit_dynamo_cache()
     change = prepare_launcher(cfg)
