@@ -1,9 +1,9 @@
 """Checkpoints of plain data only, written whole, and read without running anything in them."""
 
-from .atomic import AtomicLocalBackend
-from .latest import latest_checkpoint
-from .loading import CheckpointError, read_plain_checkpoints_only
-from .plain import from_plain, to_plain
+from heracles_mm.checkpoints.atomic import AtomicLocalBackend
+from heracles_mm.checkpoints.latest import latest_checkpoint
+from heracles_mm.checkpoints.loading import CheckpointError, read_plain_checkpoints_only
+from heracles_mm.checkpoints.plain import from_plain, to_plain
 
 __all__ = [
     'AtomicLocalBackend',

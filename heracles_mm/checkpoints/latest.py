@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from .loading import CheckpointError
+from heracles_mm.checkpoints.loading import CheckpointError
 
 _NUMBERED = re.compile(r'(epoch|iter)_\d+\.pth')
 

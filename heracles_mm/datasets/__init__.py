@@ -5,10 +5,10 @@ Needs numpy and OpenCV. The data set classes of mmdet and mmseg and the metrics 
 library: name them in a config's ``custom_imports``.
 """
 
-from .cache import CacheError, cache_root, ensure_scenes
-from .parts import LABEL_CLASSES, LABEL_PALETTE, OBJECT_CLASSES, OBJECT_PALETTE
-from .scenes import Scene, annotation_path, compose_scene
-from .spec import ScenesSpec
+from heracles_mm.datasets.cache import CacheError, cache_root, ensure_scenes
+from heracles_mm.datasets.parts import LABEL_CLASSES, LABEL_PALETTE, OBJECT_CLASSES, OBJECT_PALETTE
+from heracles_mm.datasets.scenes import Scene, annotation_path, compose_scene
+from heracles_mm.datasets.spec import ScenesSpec
 
 __all__ = [
     'LABEL_CLASSES',

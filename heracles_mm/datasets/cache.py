@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .parts import SPLITS, parts_checksum
-from .scenes import GENERATOR_VERSION, iter_split_files
-from .spec import ScenesSpec
+from heracles_mm.datasets.parts import SPLITS, parts_checksum
+from heracles_mm.datasets.scenes import GENERATOR_VERSION, iter_split_files
+from heracles_mm.datasets.spec import ScenesSpec
 
 MANIFEST = 'manifest.json'
 

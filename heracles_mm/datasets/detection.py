@@ -5,11 +5,11 @@ from typing import Any
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
-from .cache import ensure_scenes
-from .options import reject_unknown
-from .parts import OBJECT_CLASSES, OBJECT_PALETTE, check_split
-from .scenes import annotation_path
-from .spec import SPEC_OPTIONS, ScenesSpec
+from heracles_mm.datasets.cache import ensure_scenes
+from heracles_mm.datasets.options import reject_unknown
+from heracles_mm.datasets.parts import OBJECT_CLASSES, OBJECT_PALETTE, check_split
+from heracles_mm.datasets.scenes import annotation_path
+from heracles_mm.datasets.spec import SPEC_OPTIONS, ScenesSpec
 
 # What mmdet's CocoDataset offers beyond paths, which the cache decides.
 DATASET_OPTIONS = (

@@ -12,10 +12,10 @@ from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import print_log
 
-from .cache import ensure_scenes
-from .options import reject_unknown
-from .scenes import annotation_path
-from .spec import ScenesSpec
+from heracles_mm.datasets.cache import ensure_scenes
+from heracles_mm.datasets.options import reject_unknown
+from heracles_mm.datasets.scenes import annotation_path
+from heracles_mm.datasets.spec import ScenesSpec
 
 
 class _SceneAwareCocoMetric(CocoMetric):

@@ -14,8 +14,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .parts import OBJECT_CLASSES, SPLITS, BackgroundPart, ObjectPart, Parts, load_parts
-from .spec import ScenesSpec
+from heracles_mm.datasets.parts import (
+    OBJECT_CLASSES,
+    SPLITS,
+    BackgroundPart,
+    ObjectPart,
+    Parts,
+    load_parts,
+)
+from heracles_mm.datasets.spec import ScenesSpec
 
 # Counts up with every change that alters a byte, so that no cache serves yesterday's scenes.
 GENERATOR_VERSION = 2

@@ -5,10 +5,10 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from .cache import ensure_scenes
-from .options import reject_unknown
-from .parts import LABEL_CLASSES, LABEL_PALETTE, check_split
-from .spec import SPEC_OPTIONS, ScenesSpec
+from heracles_mm.datasets.cache import ensure_scenes
+from heracles_mm.datasets.options import reject_unknown
+from heracles_mm.datasets.parts import LABEL_CLASSES, LABEL_PALETTE, check_split
+from heracles_mm.datasets.spec import SPEC_OPTIONS, ScenesSpec
 
 # What mmseg's BaseSegDataset offers beyond paths and label values, which the scenes decide.
 DATASET_OPTIONS = (

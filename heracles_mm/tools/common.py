@@ -16,8 +16,7 @@ import heracles_mm.engine  # noqa: F401  (registers PlainCheckpointHook)
 from heracles_mm.checkpoints import read_plain_checkpoints_only
 from heracles_mm.engine.dataset_check import missing_data
 from heracles_mm.engine.distributed import close_process_group, prepare_launcher
-
-from .errors import OneLineParser, ToolError, say
+from heracles_mm.tools.errors import OneLineParser, ToolError, say
 
 LIBRARIES = {
     'mmdet': 'mmdet',

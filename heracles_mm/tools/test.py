@@ -10,7 +10,7 @@ import sys
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import METRICS
 
-from .common import (
+from heracles_mm.tools.common import (
     check_checkpoint_path,
     check_data,
     default_loader_settings,
@@ -20,7 +20,7 @@ from .common import (
     tool_parser,
     type_name,
 )
-from .errors import OneLineParser, ToolError, run_tool
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 
 NAME = 'test'
 STAGES = ('test',)

@@ -11,8 +11,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from heracles_mm.checkpoints import latest_checkpoint
-
-from .common import (
+from heracles_mm.tools.common import (
     check_checkpoint_path,
     check_data,
     default_loader_settings,
@@ -22,7 +21,7 @@ from .common import (
     tool_parser,
     type_name,
 )
-from .errors import OneLineParser, ToolError, run_tool, say
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
 
 NAME = 'train'
 STAGES = ('train', 'val')
