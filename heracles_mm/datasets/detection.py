@@ -6,22 +6,9 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
 from heracles_mm.datasets.cache import ensure_scenes
-from heracles_mm.datasets.options import reject_unknown
-from heracles_mm.datasets.parts import OBJECT_CLASSES, OBJECT_PALETTE, check_split
+from heracles_mm.datasets.options import take_spec
+from heracles_mm.datasets.parts import OBJECT_CLASSES, OBJECT_PALETTE
 from heracles_mm.datasets.scenes import annotation_path
-from heracles_mm.datasets.spec import SPEC_OPTIONS, ScenesSpec
-
-# What mmdet's CocoDataset offers beyond paths, which the cache decides.
-DATASET_OPTIONS = (
-    'pipeline',
-    'test_mode',
-    'filter_cfg',
-    'indices',
-    'serialize_data',
-    'lazy_init',
-    'max_refetch',
-    'metainfo',
-)
 
 
 @DATASETS.register_module()
@@ -35,7 +22,7 @@ class ScenesDataset(CocoDataset):
     Args:
         split: 'train' or 'val'.
         **options: those of :class:`ScenesSpec` (num_train, num_val, size, objects, object_px, seed)
-            and these of mmdet's CocoDataset: pipeline, test_mode, filter_cfg, indices,
+            and these of mmengine's BaseDataset: pipeline, test_mode, filter_cfg, indices,
             serialize_data, lazy_init, max_refetch, metainfo.
 
     Raises:
@@ -47,13 +34,7 @@ class ScenesDataset(CocoDataset):
     METAINFO = {'classes': OBJECT_CLASSES, 'palette': OBJECT_PALETTE}
 
     def __init__(self, split: str, **options: Any) -> None:
-        reject_unknown(
-            'ScenesDataset',
-            set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
-            ('split', *SPEC_OPTIONS, *DATASET_OPTIONS),
-        )
-        check_split(split)
-        spec = ScenesSpec(**{name: options.pop(name) for name in SPEC_OPTIONS if name in options})
+        spec = take_spec('ScenesDataset', split, options)
         metainfo = {
             **(options.pop('metainfo', None) or {}),
             'scenes': {'split': split, **spec.as_dict()},

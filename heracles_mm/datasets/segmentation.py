@@ -6,21 +6,8 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from heracles_mm.datasets.cache import ensure_scenes
-from heracles_mm.datasets.options import reject_unknown
-from heracles_mm.datasets.parts import LABEL_CLASSES, LABEL_PALETTE, check_split
-from heracles_mm.datasets.spec import SPEC_OPTIONS, ScenesSpec
-
-# What mmseg's BaseSegDataset offers beyond paths and label values, which the scenes decide.
-DATASET_OPTIONS = (
-    'pipeline',
-    'test_mode',
-    'filter_cfg',
-    'indices',
-    'serialize_data',
-    'lazy_init',
-    'max_refetch',
-    'metainfo',
-)
+from heracles_mm.datasets.options import take_spec
+from heracles_mm.datasets.parts import LABEL_CLASSES, LABEL_PALETTE
 
 
 @DATASETS.register_module()
@@ -33,7 +20,7 @@ class ScenesSegDataset(BaseSegDataset):
     Args:
         split: 'train' or 'val'.
         **options: those of :class:`ScenesSpec` (num_train, num_val, size, objects, object_px, seed)
-            and these of mmseg's BaseSegDataset: pipeline, test_mode, filter_cfg, indices,
+            and these of mmengine's BaseDataset: pipeline, test_mode, filter_cfg, indices,
             serialize_data, lazy_init, max_refetch, metainfo.
 
     Raises:
@@ -45,13 +32,7 @@ class ScenesSegDataset(BaseSegDataset):
     METAINFO = {'classes': LABEL_CLASSES, 'palette': [list(colour) for colour in LABEL_PALETTE]}
 
     def __init__(self, split: str, **options: Any) -> None:
-        reject_unknown(
-            'ScenesSegDataset',
-            set(options) - {*SPEC_OPTIONS, *DATASET_OPTIONS},
-            ('split', *SPEC_OPTIONS, *DATASET_OPTIONS),
-        )
-        check_split(split)
-        spec = ScenesSpec(**{name: options.pop(name) for name in SPEC_OPTIONS if name in options})
+        spec = take_spec('ScenesSegDataset', split, options)
         super().__init__(
             data_root=str(ensure_scenes(spec)),
             data_prefix={'img_path': f'images/{split}', 'seg_map_path': f'labels/{split}'},
