@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
         name='mmengine',
     ) from None
 
-from heracles_mm.backbones import Heracles
+from heracles_mm.backbones import Hamsa, Heracles
 
 __version__ = '0.1.0'
-__all__ = ['Heracles', '__version__']
+__all__ = ['Hamsa', 'Heracles', '__version__']

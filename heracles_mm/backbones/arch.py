@@ -56,3 +56,13 @@ class Arch:
                 f'arch: {missing} missing, needed are stem_width, embed_dims and depths'
             )
         return cls(**arch)
+
+
+ARCHS = {
+    's': Arch(32, (64, 128, 320, 448), (3, 4, 6, 3)),
+    'b': Arch(64, (64, 128, 320, 512), (3, 4, 12, 3)),
+    'l': Arch(64, (96, 192, 384, 512), (3, 6, 18, 3)),
+    # Ours, for the embedded demo: trains on two CPU cores in minutes.
+    'nano': Arch(16, (32, 64, 128, 192), (2, 2, 4, 2), (4, 4, 4, 4)),
+}
+"""The sizes both families share: S, B and L of the Heracles paper, and our own nano."""

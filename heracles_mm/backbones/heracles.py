@@ -5,22 +5,18 @@ from collections.abc import Mapping, Sequence
 from mmengine.registry import MODELS
 from torch import nn
 
-from heracles_mm.backbones.arch import HEAD_DIM, STAGES, Arch
+from heracles_mm.backbones.arch import ARCHS, HEAD_DIM, STAGES, Arch
 from heracles_mm.backbones.options import names_its_options
 from heracles_mm.backbones.pyramid import Grid, Pyramid
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.spectral_mixer import SpectralMixer
 from heracles_mm.spectral import check_kind
 
-ARCHS = {
-    's': Arch(32, (64, 128, 320, 448), (3, 4, 6, 3)),
-    'b': Arch(64, (64, 128, 320, 512), (3, 4, 12, 3)),
-    'l': Arch(64, (96, 192, 384, 512), (3, 6, 18, 3)),
+HERACLES_ARCHS = {
+    **ARCHS,
     # Assumed: the paper names H (published top-1 86.4) without its size, widths or depths; the
     # first two widths are inferred, everything else is our choice.
     'h': Arch(96, (192, 384, 576, 768), (3, 6, 18, 3)),
-    # Ours, for the embedded demo: trains on two CPU cores in minutes.
-    'nano': Arch(16, (32, 64, 128, 192), (2, 2, 4, 2), (4, 4, 4, 4)),
 }
 
 
@@ -87,7 +83,7 @@ class Heracles(Pyramid):
             return Attention(dim, HEAD_DIM)
 
         super().__init__(
-            Arch.of(arch, ARCHS),
+            Arch.of(arch, HERACLES_ARCHS),
             mixer,
             img_size=img_size,
             out_indices=out_indices,

@@ -1,15 +1,26 @@
-"""Spectral mathematics on plain torch: transforms, learnable filters, their resampling."""
+"""Spectral mathematics on plain torch: transforms, learnable filters and kernels, their resampling."""
 
 from heracles_mm.spectral.filters import SpectralFilter, check_kind
-from heracles_mm.spectral.resample import resample_filter
+from heracles_mm.spectral.fourier import check_fft_axes
+from heracles_mm.spectral.gating import SAGU, SpectralPulseNet
+from heracles_mm.spectral.kernels import TokenKernel, check_kernel
+from heracles_mm.spectral.resample import resample_filter, resample_kernel
+from heracles_mm.spectral.sass import SASS
 from heracles_mm.spectral.transforms import dct2, dht2, idct2, reverse_frequencies
 
 __all__ = [
+    'SAGU',
+    'SASS',
     'SpectralFilter',
+    'SpectralPulseNet',
+    'TokenKernel',
+    'check_fft_axes',
+    'check_kernel',
     'check_kind',
     'dct2',
     'dht2',
     'idct2',
     'resample_filter',
+    'resample_kernel',
     'reverse_frequencies',
 ]

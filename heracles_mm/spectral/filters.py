@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
+from heracles_mm.spectral.stored import check_stored
 from heracles_mm.spectral.transforms import dct2, dht2, idct2, reverse_frequencies
 
 logger = logging.getLogger(__name__)
@@ -96,15 +97,7 @@ class SpectralFilter(nn.Module):
     def _fit(self, weight: Tensor, key: str) -> Tensor:
         """A stored weight on this filter's grid; what cannot be one of its weights is refused."""
         channels, *grid = self.weight.shape
-        if weight.dim() != 3 or weight.shape[0] != channels or weight.numel() == 0:
-            raise ValueError(
-                f'{key}: the checkpoint has shape {tuple(weight.shape)}, this filter takes '
-                f'({channels}, H, W) with any H and W'
-            )
-        if not weight.is_floating_point():
-            raise ValueError(f'{key}: expected a real floating-point tensor, got {weight.dtype}')
-        if not weight.isfinite().all():
-            raise ValueError(f'{key}: the checkpoint holds NaN or infinity, it cannot be used')
+        check_stored(weight, key, (channels,), 'filter')
         if list(weight.shape[1:]) != grid:
             logger.warning('%s: resampled from %s to %s', key, tuple(weight.shape[1:]), tuple(grid))
             periodic = TRANSFORMS[self.transform].periodic

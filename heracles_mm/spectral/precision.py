@@ -24,6 +24,20 @@ def check_real(x: Tensor, least_dims: int = 2) -> None:
         raise ValueError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
 
 
+def check_map(x: Tensor, channels: int) -> None:
+    """Refuse what is no real map (B, H, W, channels).
+
+    Raises:
+        TypeError: ``x`` is not a real floating-point tensor.
+        ValueError: ``x`` has another shape, or H or W of 0.
+    """
+    check_real(x, least_dims=0)
+    if x.dim() != 4 or x.shape[-1] != channels:
+        raise ValueError(f'expected a map of shape (B, H, W, {channels}), got {tuple(x.shape)}')
+    if 0 in x.shape[1:3]:
+        raise ValueError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
+
+
 def at_least_float32(x: Tensor) -> Tensor:
     """``x`` in float32, or in float64 where it is so already (half types are not precise enough
     for a sum over a whole map, and cuFFT takes them at powers of two only)."""

@@ -1,6 +1,6 @@
 """Every backbone of the package at a small size: what the contract tests run over."""
 
-from heracles_mm import Heracles
+from heracles_mm import Hamsa, Heracles
 
 TINY = dict(stem_width=8, embed_dims=(32, 32, 64, 64), depths=(1, 2, 1, 1), mlp_ratios=(2, 2, 2, 2))
 
@@ -15,6 +15,10 @@ BACKBONES = {
     ),
     'heracles-all-attention': (Heracles, dict(spectral_stages=0)),
     'heracles-all-spectral': (Heracles, dict(spectral_stages=4)),
+    'hamsa': (Hamsa, dict()),
+    'hamsa-grid': (Hamsa, dict(fft_axes='grid')),
+    'hamsa-real': (Hamsa, dict(kernel='real')),
+    'hamsa-grid-real': (Hamsa, dict(fft_axes='grid', kernel='real')),
 }
 
 

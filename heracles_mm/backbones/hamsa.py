@@ -1,0 +1,81 @@
+"""HAMSA (arXiv 2604.14724): gated spectral state-space mixing in every stage."""
+
+from collections.abc import Mapping, Sequence
+
+from mmengine.registry import MODELS
+from torch import nn
+
+from heracles_mm.backbones.arch import ARCHS, Arch
+from heracles_mm.backbones.options import names_its_options
+from heracles_mm.backbones.pyramid import Grid, Pyramid
+from heracles_mm.layers.hss import HSS
+from heracles_mm.spectral import check_fft_axes, check_kernel
+
+
+@MODELS.register_module()
+class Hamsa(Pyramid):
+    """HAMSA backbone: maps of strides 4 to 32 for pictures of any size.
+
+    All four stages mix tokens with :class:`~heracles_mm.layers.hss.HSS`, whose formula is the
+    paper's diagram. No code and no weights are public: the skeleton around it is assumed to be
+    Heracles', which gives the published sizes (docs/hamsa.md).
+
+    Args:
+        arch: ``'s'``, ``'b'``, ``'l'`` (named by the paper, widths and depths assumed), ``'nano'``
+            (ours, for the demo) or a dict with the fields of
+            :class:`~heracles_mm.backbones.arch.Arch`.
+        fft_axes: ``'tokens'`` transforms the H W tokens in row-major order (the paper's tables say
+            "1D"), ``'grid'`` over H and W (ours: on a map the two axes have no seam).
+        kernel: ``'complex'`` (the paper's diagram) or ``'real'`` (ours): no psi_I, about half the
+            spectral work and kernel parameters.
+        img_size: side, or (height, width), in px that the kernels' grids are made for; any other
+            input size moves the kernels, offset by offset.
+        out_indices: stages whose maps are returned; those behind the last are not built.
+        frozen_stages: -1 trains everything, 0 freezes the stem, k the stem and the first k stages.
+        norm_eval: keep the stem's BatchNorm statistics fixed while training.
+        with_cp: recompute blocks in the backward pass to save memory.
+        drop_path_rate: of the last block, growing linearly from 0 (assumed: Heracles' 0.1 for S and
+            B, 0.3 for L).
+        init_cfg: mmengine's, such as
+            ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
+
+    Input: (B, 3, H, W), float, H and W of at least 32 px.
+    Output: tuple of (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32.
+
+    Raises:
+        ValueError, TypeError: for any option or input out of range; the message names what is
+        allowed.
+    """
+
+    @names_its_options
+    def __init__(
+        self,
+        arch: str | Mapping = 's',
+        *,
+        fft_axes: str = 'tokens',
+        kernel: str = 'complex',
+        img_size: int | Sequence[int] = 224,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        drop_path_rate: float = 0.1,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        check_fft_axes(fft_axes)
+        check_kernel(kernel)
+
+        def mixer(stage: int, dim: int, grid: Grid) -> nn.Module:
+            return HSS(dim, grid, fft_axes, kernel)
+
+        super().__init__(
+            Arch.of(arch, ARCHS),
+            mixer,
+            img_size=img_size,
+            out_indices=out_indices,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            with_cp=with_cp,
+            drop_path_rate=drop_path_rate,
+            init_cfg=init_cfg,
+        )

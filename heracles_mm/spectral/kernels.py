@@ -1,0 +1,129 @@
+"""HAMSA's learnable convolution kernel in token space."""
+
+import logging
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from heracles_mm.spectral import fourier
+from heracles_mm.spectral.fourier import check_fft_axes, half_spectrum
+from heracles_mm.spectral.precision import no_autocast
+from heracles_mm.spectral.resample import resample_kernel
+from heracles_mm.spectral.stored import check_stored
+
+logger = logging.getLogger(__name__)
+
+KERNELS = ('complex', 'real')
+
+
+def check_kernel(kernel: str) -> None:
+    """Raise a ValueError that names the choices unless ``kernel`` is one of them."""
+    if kernel not in KERNELS:
+        raise ValueError(f'unknown kernel {kernel!r}: choose one of {list(KERNELS)}')
+
+
+class _Cached(NamedTuple):
+    key: tuple
+    weight: Tensor
+    spectrum: Tensor
+
+
+class TokenKernel(nn.Module):
+    """K = psi_R + j psi_I on a grid of positions, one kernel per channel, and its spectrum.
+
+    The transform of K is not Hermitian but those of psi_R and psi_I are, so half spectra of the two
+    give it at every f and -f: K^(f) = R(f) + j I(f) and K^(-f) = conj(R(f) - j I(f)).
+
+    The spectrum is a function of the weight: under gradients it is computed in every forward pass,
+    and without them, in eval mode, it is kept for the last grid. What is kept is forgotten in
+    :meth:`train`, :meth:`eval`, when a state dict is loaded, when the module is cast or moved, and
+    when an optimizer or any other visible in-place operation changed the weight. Writing through
+    ``weight.data`` is invisible to torch: call ``eval()`` behind it (mmengine's EMAHook is followed
+    by one).
+
+    Args:
+        channels: C.
+        grid: (H, W) of the map that the kernel is learnt on; other sizes resample it.
+        fft_axes: ``'tokens'`` (1-D over the H W positions in row-major order) or ``'grid'`` (2-D).
+        kernel: ``'complex'``, or ``'real'`` for psi_I = 0.
+
+    Shapes: :meth:`forward` gives (2, bins, C) for a complex kernel, K^(f) and K^(-f), and (1, bins,
+    C) for a real one; bins as in :func:`~heracles_mm.spectral.fourier.half_spectrum`. The weight is
+    (2, C, H, W), psi_R and psi_I, or (1, C, H, W), real, drawn from N(0, 0.02^2).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        grid: tuple[int, int],
+        fft_axes: str = 'tokens',
+        kernel: str = 'complex',
+    ) -> None:
+        super().__init__()
+        check_fft_axes(fft_axes)
+        check_kernel(kernel)
+        self.channels = channels
+        self.fft_axes = fft_axes
+        parts = 2 if kernel == 'complex' else 1
+        self.weight = nn.Parameter(torch.randn(parts, channels, *grid) * 0.02)
+        self._cached: _Cached | None = None
+
+    def forward(self, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
+        """The spectrum for maps of ``grid``, computed in ``dtype`` (float32 or float64)."""
+        weight = self.weight
+        if self.training or torch.is_grad_enabled() or not _is_ordinary(weight):
+            return self._spectrum(grid, dtype)
+        key = (grid, dtype, weight.device, weight.dtype, weight.data_ptr(), weight._version)
+        cached = self._cached
+        if cached is None or cached.key != key or cached.weight is not weight:
+            cached = self._cached = _Cached(key, weight, self._spectrum(grid, dtype))
+        return cached.spectrum
+
+    def _spectrum(self, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
+        with no_autocast(self.weight):
+            weight = resample_kernel(self.weight.to(dtype), grid, self.fft_axes)  # (1 or 2, C, H, W)
+            parts = half_spectrum(
+                weight.permute(0, 2, 3, 1), self.fft_axes, fourier.NORMALISATION.kernels
+            )  # (1 or 2, bins, C)
+            if len(parts) == 1:
+                return parts
+            real, imaginary = parts[0], 1j * parts[1]
+            return torch.stack((real + imaginary, (real - imaginary).conj()))
+
+    def train(self, mode: bool = True) -> 'TokenKernel':
+        self._cached = None
+        return super().train(mode)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> 'TokenKernel':
+        self._cached = None
+        return super()._apply(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        parts, channels, height, width = self.weight.shape
+        kernel = 'complex' if parts == 2 else 'real'
+        return f'{channels}, grid=({height}, {width}), {self.fft_axes}, {kernel}'
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        self._cached = None
+        key = prefix + 'weight'
+        if key in state_dict:
+            state_dict[key] = self._fit(state_dict[key], key)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _fit(self, weight: Tensor, key: str) -> Tensor:
+        """A stored weight on this kernel's grid; what cannot be one of its weights is refused."""
+        parts, channels, *grid = self.weight.shape
+        check_stored(weight, key, (parts, channels), 'kernel')
+        if list(weight.shape[2:]) != grid:
+            logger.warning('%s: resampled from %s to %s', key, tuple(weight.shape[2:]), tuple(grid))
+            weight = resample_kernel(weight, (grid[0], grid[1]), self.fft_axes)
+        return weight
+
+
+def _is_ordinary(weight: Tensor) -> bool:
+    """Whether what is computed from ``weight`` may be kept: not inside a traced or compiled graph,
+    and not made under inference_mode, where tensors count no versions."""
+    if torch.compiler.is_compiling() or type(weight) not in (Tensor, nn.Parameter):
+        return False
+    return not weight.is_inference()
