@@ -1,4 +1,4 @@
-"""Spectral mathematics on plain torch: transforms, learnable filters and kernels, their resampling."""
+"""Spectral mathematics on plain torch: transforms, filters, kernels, gates, resampling."""
 
 from heracles_mm.spectral.filters import SpectralFilter, check_kind
 from heracles_mm.spectral.fourier import check_fft_axes

@@ -54,4 +54,3 @@ def from_half_spectrum(z: Tensor, grid: tuple[int, int], fft_axes: str, norm: st
         return z.real.reshape(0, *grid, z.shape[-1])
     y = torch.fft.irfftn(z, s=size, dim=tuple(range(1, z.dim() - 1)), norm=norm)
     return y.unflatten(1, grid) if fft_axes == 'tokens' else y
-

@@ -1,8 +1,6 @@
 """HAMSA's gates on spectra (..., C): complex tensors, any number of bins in front.
 
-Both gates look at magnitudes alone, so they commute with conjugation and treat f and -f of a real
-signal alike. |z| has no gradient at exactly z = 0 (a constant map has such bins); torch's
-subgradient 0 is used, so gradients are finite everywhere.
+Both gates look at magnitudes alone, so they treat f and -f of a real signal alike.
 """
 
 import torch
@@ -10,6 +8,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heracles_mm.spectral.precision import no_autocast
+
+
+class _Magnitude(torch.autograd.Function):
+    """|z| with gradients that are finite everywhere.
+
+    The gradient is z / |z|, which does not exist at z = 0, where a constant map has all bins but
+    one: the subgradient 0 is used. Below the smallest normal number it fades to that 0 linearly;
+    there torch's own ``abs`` has NaN for a gradient, since 1 / |z| overflows.
+    """
+
+    @staticmethod
+    def forward(ctx, z: Tensor) -> Tensor:
+        magnitude = z.abs()
+        ctx.save_for_backward(z, magnitude)
+        return magnitude
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        z, magnitude = ctx.saved_tensors
+        smallest = torch.finfo(magnitude.dtype).tiny
+        return z * magnitude.clamp(min=smallest).reciprocal() * gradient
 
 
 class SpectralPulseNet(nn.Module):
@@ -24,7 +43,7 @@ class SpectralPulseNet(nn.Module):
 
     def forward(self, spectrum: Tensor) -> Tensor:
         with no_autocast(spectrum):
-            magnitude = spectrum.abs()
+            magnitude = _Magnitude.apply(spectrum)
             weight, bias = self.gate.weight.to(magnitude.dtype), self.gate.bias.to(magnitude.dtype)
             return spectrum * F.linear(magnitude, weight, bias).sigmoid()
 
@@ -55,7 +74,7 @@ class SAGU(nn.Module):
 
     def forward(self, spectrum: Tensor) -> Tensor:
         with no_autocast(spectrum):
-            magnitude = spectrum.abs()
+            magnitude = _Magnitude.apply(spectrum)
             gate = (magnitude @ self.w2.to(magnitude.dtype)).sigmoid()
             return _matmul(spectrum, self.w1.to(magnitude.dtype)) * gate
 
@@ -72,5 +91,5 @@ def _matmul(spectrum: Tensor, weight: Tensor) -> Tensor:
     real, imaginary = weight
     rows = torch.stack((real, imaginary), -1), torch.stack((-imaginary, real), -1)
     block = torch.stack(rows, 1).flatten(2).flatten(0, 1)  # (2 C, 2 C)
-    pairs = torch.view_as_real(spectrum).flatten(-2)  # (..., 2 C)
+    pairs = torch.view_as_real(spectrum.resolve_conj()).flatten(-2)  # (..., 2 C)
     return torch.view_as_complex((pairs @ block).unflatten(-1, (-1, 2)))

@@ -82,10 +82,9 @@ class TokenKernel(nn.Module):
 
     def _spectrum(self, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
         with no_autocast(self.weight):
-            weight = resample_kernel(self.weight.to(dtype), grid, self.fft_axes)  # (1 or 2, C, H, W)
-            parts = half_spectrum(
-                weight.permute(0, 2, 3, 1), self.fft_axes, fourier.NORMALISATION.kernels
-            )  # (1 or 2, bins, C)
+            weight = resample_kernel(self.weight.to(dtype), grid, self.fft_axes)
+            maps = weight.permute(0, 2, 3, 1)  # (1 or 2, H, W, C)
+            parts = half_spectrum(maps, self.fft_axes, fourier.NORMALISATION.kernels)
             if len(parts) == 1:
                 return parts
             real, imaginary = parts[0], 1j * parts[1]
