@@ -1,4 +1,5 @@
-# STACK=openmmlab (default) or onedl; PYTHON=/path/to/python3.11 to choose the interpreter.
+# STACK=openmmlab (default) or onedl; PYTHON=/path/to/python3.11 to choose the interpreter;
+# BACKBONE=heracles (default) or hamsa is what the demo trains.
 STACK ?= openmmlab
 VENV := .venv$(if $(filter onedl,$(STACK)),-onedl)
 PY := $(VENV)/bin/python
@@ -6,11 +7,14 @@ PY := $(VENV)/bin/python
 BOOT = $(or $(firstword $(foreach name,python3 $(addprefix python3.,11 12 10),$(shell command -v $(name)))),\
   $(error No Python found: install 3.10, 3.11 or 3.12))
 SETUP = $(BOOT) tools/setup_env.py
+BACKBONE ?= heracles
+DEMO := work_dirs/demo$(if $(filter heracles,$(BACKBONE)),,_$(BACKBONE))
 
 .PHONY: help env demo test lint clean
 
 help:
-	@echo 'make demo   train Mask R-CNN with a small Heracles on the embedded scenes (about 10 minutes)'
+	@echo 'make demo   train Mask R-CNN with a small Heracles on the embedded scenes (about 10 minutes);'
+	@echo '            BACKBONE=hamsa for a small HAMSA, in work_dirs/demo_hamsa'
 	@echo 'make test   run the tests'
 	@echo 'make lint   ruff and mypy'
 	@echo 'make env    only make or refresh the environment that the three above use'
@@ -22,7 +26,7 @@ env:
 	@$(SETUP) --stack '$(STACK)' --python '$(PYTHON)'
 
 demo: env
-	$(PY) tools/demo.py --work-dir work_dirs/demo
+	$(PY) tools/demo.py configs/mask_rcnn_$(BACKBONE)_nano_scenes.py --work-dir $(DEMO)
 
 test: env
 	$(PY) -m pytest $(ARGS)

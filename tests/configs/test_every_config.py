@@ -88,14 +88,14 @@ def test_it_depends_on_no_download(config):
     assert 'http' not in config.pretty_text
 
 
-def test_norms_and_biases_do_not_decay_and_filters_do(config, model):
+def test_norms_and_biases_do_not_decay_and_filters_and_kernels_do(config, model):
     with DefaultScope.overwrite_default_scope(config.default_scope):
         wrapper = build_optim_wrapper(model, config.optim_wrapper)
     decay = {id(p): g['weight_decay'] for g in wrapper.param_groups for p in g['params']}
     for name, parameter in model.named_parameters():
         if parameter.ndim == 1:
             assert decay[id(parameter)] == 0, name
-        if 'filter.weight' in name:
+        if 'filter.weight' in name or 'kernel.weight' in name:
             assert decay[id(parameter)] == 0.05, name
 
 
