@@ -11,8 +11,8 @@ custom_imports = dict(
 
 custom_hooks = [dict(type='PlainCheckpointHook'), dict(type='EvaluateFirstHook')]
 
-max_iters = 800
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=200)
+max_iters = 640
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=160)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 param_scheduler = [
