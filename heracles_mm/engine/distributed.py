@@ -26,9 +26,10 @@ def prepare_launcher(cfg: Config) -> str | None:
         LauncherError: variables of torchrun are missing, there are more processes than GPUs, or
             another launcher than 'pytorch' was asked for on a machine without a GPU.
     """
-    if cfg.launcher == 'none':
+    launcher = cfg.get('launcher', 'none')
+    if launcher == 'none':
         return None
-    if cfg.launcher == 'pytorch':
+    if launcher == 'pytorch':
         absent = [name for name in TORCHRUN_VARIABLES if name not in os.environ]
         if absent:
             raise LauncherError(
@@ -38,9 +39,9 @@ def prepare_launcher(cfg: Config) -> str | None:
     if torch.cuda.is_available():
         _check_enough_gpus()
         return None
-    if cfg.launcher != 'pytorch':
+    if launcher != 'pytorch':
         raise LauncherError(
-            f'--launcher {cfg.launcher} needs a GPU in every process and none is visible: on CPUs '
+            f'--launcher {launcher} needs a GPU in every process and none is visible: on CPUs '
             'use tools/dist_train.sh, which starts the processes with torchrun'
         )
     return _use_gloo(cfg)
