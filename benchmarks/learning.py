@@ -57,7 +57,7 @@ def train(model: nn.Module, args: argparse.Namespace, seed: int) -> Points:
     pictures, labels = load('train', args.side)
     val = load('val', args.side)
     optim, random = optimizer(model, args.rate), torch.Generator().manual_seed(seed)
-    warmup, points = args.steps // 10, [(0, accuracy(model, *val))]
+    warmup, points = max(args.steps // 10, 1), [(0, accuracy(model, *val))]
     for step, chosen in enumerate(batches(len(labels), args.batch_size, args.steps, seed), start=1):
         for group in optim.param_groups:
             cosine = (1 + math.cos(math.pi * step / args.steps)) / 2
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=300)
     parser.add_argument('--interval', type=int, default=50, help='steps between evaluations')
     parser.add_argument('--batch-size', type=int, default=16)
-    parser.add_argument('--side', type=int, default=32, help='of the enlarged pictures, px')
+    parser.add_argument('--side', type=int, default=64, help='of the enlarged pictures, px')
     parser.add_argument('--rate', type=float, default=1e-3)
     parser.add_argument('--picture', type=Path, default=Path('docs/images/learning.png'))
     args = parser.parse_args()

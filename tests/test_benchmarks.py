@@ -1,0 +1,57 @@
+"""The scripts whose figures the documents quote still run (small; no figure is judged)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
+
+
+def run(script: str, *args: object) -> str:
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / script, *map(str, args)],
+        env={**os.environ, 'PYTHONPATH': str(BENCHMARKS.parent)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_transform_routes_compares_both_transforms():
+    lines = run('transform_routes.py', '--sizes', 8, '--channels', 2, '--runs', 1).splitlines()
+    assert [line.split()[:2] for line in lines[2:]] == [['cosine', '8'], ['hartley', '8']]
+
+
+def test_transform_errors_stay_in_what_the_documents_promise():
+    for line in run('transform_errors.py').splitlines()[1:]:
+        name, rest = line.split(':')
+        limit = 1e-5 if 'float32' in name else 1e-13
+        assert float(rest.split()[0]) < limit, line
+
+
+def test_learning_trains_every_model_and_draws(tmp_path):
+    pytest.importorskip('mmpretrain', reason='the baseline is a ConvNeXt of mmpretrain')
+    picture = tmp_path / 'images' / 'learning.png'
+    args = ('--seeds', 0, '--steps', 2, '--interval', 2, '--side', 32, '--picture', picture)
+    printed = run('learning.py', *args)
+    for name in ('Heracles nano', 'HAMSA nano', 'ConvNeXt, same size'):
+        assert name in printed
+    assert picture.read_bytes().startswith(b'\x89PNG')
+
+
+def test_hamsa_savings_equal_the_literal_formula():
+    printed = run('hamsa_savings.py', '--side', 7, '--channels', 4, '--runs', 1)
+    errors, times = printed.split('\n\n')
+    for line in errors.splitlines()[1:]:
+        assert float(line.split()[-1]) < 1e-12, line
+    assert len(times.strip().splitlines()) == 2 + 4  # both axes, both kernels
+
+
+def test_hamsa_normalisation_measures_every_choice():
+    printed = run('hamsa_normalisation.py', '--steps', 2, '--seeds', 0, '--side', 32)
+    assert printed.count('seed 0: loss') == 3
