@@ -10,13 +10,12 @@ pytest.importorskip('matplotlib', reason='pictures need matplotlib, which comes 
 from heracles_mm.visualization import Detections, plot_curves, plot_detections, read_scalars
 
 
-def test_a_curve_is_drawn_through_its_points_and_ends_with_its_value():
+def test_a_curve_is_drawn_through_its_points_and_named_with_its_last_value():
     figure = plot_curves({'box AP': [(0, 0.0), (10, 0.25), (20, 0.4)]}, ylabel='AP')
     (axes,) = figure.axes
     (line,) = axes.lines
     assert line.get_xydata().tolist() == [[0, 0.0], [10, 0.25], [20, 0.4]]
-    assert [text.get_text() for text in axes.texts] == ['0.400']
-    assert axes.get_legend().get_texts()[0].get_text() == 'box AP'
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ['box AP: 0.400']
 
 
 def test_truth_stands_above_prediction_with_its_boxes_and_masks(tmp_path):
