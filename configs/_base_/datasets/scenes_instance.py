@@ -3,8 +3,7 @@ default_scope = 'mmdet'
 
 train_dataloader = dict(
     batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,  # a worker takes more from two cores than loading costs
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='ScenesDataset',
