@@ -11,8 +11,8 @@ custom_imports = dict(
 
 custom_hooks = [dict(type='PlainCheckpointHook'), dict(type='EvaluateFirstHook')]
 
-max_iters = 600
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=150)
+max_iters = 720
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=180)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 param_scheduler = [
