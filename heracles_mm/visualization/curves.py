@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 
 def plot_curves(curves: Mapping[str, Sequence[tuple[float, float]]], ylabel: str) -> Figure:
-    """One line per named curve of (step, value) points; the legend gives each name its last value."""
+    """One line per named curve of (step, value) points; the legend gives each its last value."""
     figure = Figure(figsize=(7, 4.5), layout='constrained')
     axes = figure.add_subplot()
     for name, points in curves.items():
