@@ -336,7 +336,11 @@ def test_a_step_reports_its_seconds_and_hides_the_users_pythonpath(tmp_path, mon
     assert 'a step: 0 s' in capfd.readouterr().out
 
 
-def test_a_stopped_step_can_clean_up_after_itself(tmp_path):
+@pytest.mark.parametrize(
+    'ours', [signal.default_int_handler, signal.SIG_IGN], ids=['foreground', 'background']
+)
+def test_a_stopped_step_can_clean_up_after_itself(tmp_path, ours):
+    """Also where this process ignores SIGINT, as a background job of a shell does."""
     cleaned = tmp_path / 'cleaned'
     code = (
         'import pathlib, time\n'
@@ -346,14 +350,15 @@ def test_a_stopped_step_can_clean_up_after_itself(tmp_path):
         'finally:\n'
         f'    pathlib.Path({str(cleaned)!r}).touch()'
     )
-    process = subprocess.Popen(
-        [sys.executable, '-c', code],
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    process.stdout.readline()
-    setup_env.stop(process)
+    before = signal.signal(signal.SIGINT, ours)
+    try:
+        process = setup_env.launch(
+            [sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        process.stdout.readline()
+        setup_env.stop(process)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.returncode
     assert cleaned.exists()
 

@@ -219,6 +219,20 @@ def explain(log, title):
     )
 
 
+def launch(command, **options):
+    """Start a command in a session of its own, so that `stop` can end the compilers below pip too.
+
+    It listens to SIGINT even where this process does not: a shell's background jobs ignore it and
+    hand that on.
+    """
+    return subprocess.Popen(
+        command,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **options,
+    )
+
+
 def stop(process):
     """End a step and all below it; pip removes its gigabytes of temporary files on SIGINT alone."""
     for kill in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
@@ -238,16 +252,14 @@ def run(title, command, log, env=None):
     if not live:
         say(title + ' ...')
     with open(log, 'w') as file:
-        # Its own session, so that an interrupt can end the compilers below pip too, and with our
-        # open files, so that the lock is held until the last of them is gone.
-        process = subprocess.Popen(
+        # With our open files, so that the lock is held until the last of them is gone.
+        process = launch(
             command,
             cwd=ROOT,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
             close_fds=False,
         )
     try:
