@@ -24,7 +24,7 @@ DCT_MATMUL_LIMIT = 1024
 DHT_MATMUL_LIMIT = 64
 """Longest axis (samples) that goes through a matrix product, read off
 ``python benchmarks/transform_routes.py`` on two CPU cores: for the cosine transform the product
-wins at every size of a feature map (0.3 to 0.8 of the FFT's time up to 1024), for the Hartley
+wins at every size of a feature map (0.1 to 0.8 of the FFT's time up to 1024), for the Hartley
 transform, whose FFT needs no reordering, the two are even up to about 64 and the FFT wins
 behind."""
 
