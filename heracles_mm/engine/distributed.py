@@ -1,5 +1,6 @@
 """Several processes without a GPU: mmengine's launchers assume CUDA."""
 
+import gc
 import os
 
 import torch
@@ -48,9 +49,21 @@ def prepare_launcher(cfg: Config) -> str | None:
 
 
 def close_process_group() -> None:
-    """Leave the process group in order, which mmengine does not do; nothing without a group."""
-    if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
+    """End the process group and its threads, which mmengine does not do; nothing without a group.
+
+    To be called when no frame holds the runner any more.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    # destroy_process_group leaves gloo's threads alive as long as anything holds the group, and a
+    # thread takes the GIL to drop the tensors of its last work, a moment after that work ended. In
+    # an interpreter that is closing this aborts the process, so the threads must end before. First
+    # goes the runner, whose DistributedDataParallel would join them with the GIL held: a deadlock.
+    # Then our reference is the last one, and dropping it joins the threads with the GIL released.
+    group = dist.group.WORLD
+    dist.destroy_process_group()
+    gc.collect()
+    del group
 
 
 def _check_enough_gpus() -> None:

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 import heracles_mm.engine  # noqa: F401  (registers PlainCheckpointHook)
 from heracles_mm.checkpoints import read_plain_checkpoints_only
 from heracles_mm.engine.dataset_check import missing_data
-from heracles_mm.engine.distributed import close_process_group, prepare_launcher
+from heracles_mm.engine.distributed import prepare_launcher
 from heracles_mm.tools.errors import OneLineParser, ToolError, say
 
 LIBRARIES = {
@@ -124,11 +124,8 @@ def open_runner(name: str, cfg: Config, trusted: str | None) -> Iterator[Runner]
     change = prepare_launcher(cfg)
     if change:
         say(name, change)
-    try:
-        with read_plain_checkpoints_only(trusted):
-            yield RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    finally:
-        close_process_group()
+    with read_plain_checkpoints_only(trusted):
+        yield RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
 def default_loader_settings(cfg: Config, stages: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from heracles_mm.checkpoints import CheckpointError
-from heracles_mm.engine.distributed import LauncherError
+from heracles_mm.engine.distributed import LauncherError, close_process_group
 
 USAGE_ERROR = 2
 
@@ -29,7 +29,8 @@ class OneLineParser(argparse.ArgumentParser):
 def run_tool(name: str, tool: Callable[[], None]) -> int:
     """Call ``tool`` and return the exit code: 0, or 2 after one line on stderr.
 
-    In a run of several processes only the first of each machine speaks.
+    In a run of several processes only the first of each machine speaks, and their process group is
+    closed here, where the tool's frames no longer hold its runner.
     """
     try:
         tool()
@@ -42,6 +43,8 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
             raise
         _tell(name, _about_unknown_type(*unknown.groups()))
         return USAGE_ERROR
+    finally:
+        close_process_group()
     return 0
 
 

@@ -1,8 +1,12 @@
 """A launcher that cannot work is refused in a sentence, before any process waits for another."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.config import Config
+from torch.nn.parallel import DistributedDataParallel
 
 from heracles_mm.engine.distributed import LauncherError, close_process_group, prepare_launcher
 
@@ -62,3 +66,25 @@ def test_a_model_wrapper_of_the_config_is_kept(no_gpu, alone_with_torchrun):
     cfg = Config({'launcher': 'pytorch', 'model_wrapper_cfg': wrapper})
     prepare_launcher(cfg)
     assert dict(cfg.model_wrapper_cfg) == {**wrapper, 'device_ids': None}
+
+
+@pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='lists the threads of Linux')
+def test_closing_the_group_ends_its_threads_though_a_cycle_holds_the_model(
+    no_gpu, alone_with_torchrun
+):
+    """A runner and its hooks hold each other, so that only the garbage collector ends them."""
+
+    def gloo_threads():
+        return [
+            name
+            for file in Path('/proc/self/task').glob('*/comm')
+            if 'gloo' in (name := file.read_text())
+        ]
+
+    prepare_launcher(Config({'launcher': 'pytorch'}))
+    runner = SimpleNamespace(model=DistributedDataParallel(torch.nn.Linear(2, 1)))
+    runner.itself = runner
+    del runner
+    assert gloo_threads()
+    close_process_group()
+    assert gloo_threads() == []

@@ -116,14 +116,27 @@ def test_several_machines_are_told_by_the_environment_as_in_mmdet(script, preten
 
 @pytest.mark.slow
 def test_two_processes_train_and_test_together_on_cpus(run, toy_config, tmp_path):
-    """They must see different data and end with the same weights; the config says nccl."""
-    environment = {'PORT': free_port(), 'CUDA_VISIBLE_DEVICES': ''}
+    """They must see different data and end with the same weights; the config says nccl.
+
+    No thread of gloo may outlive the tool: one that takes the GIL later aborts the process.
+    """
+    environment = {
+        'PORT': free_port(),
+        'CUDA_VISIBLE_DEVICES': '',
+        'TOY_THREADS': 'threads_{rank}.json',
+    }
+
+    def gloo_threads():
+        files = [tmp_path / f'threads_{rank}.json' for rank in (0, 1)]
+        return [name for file in files for name in json.loads(file.read_text()) if 'gloo' in name]
+
     done = run(TOOLS / 'dist_train.sh', toy_config, 2, '--work-dir', 'w', **environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count('no GPU is visible: the processes talk through gloo') == 1
     first, second = (json.loads((tmp_path / f'diary_{rank}.json').read_text()) for rank in (0, 1))
     assert first['weights'] == second['weights']
     assert [s['loss'] for s in first['steps']] != [s['loss'] for s in second['steps']]
+    assert gloo_threads() == []
 
     done = run(
         TOOLS / 'dist_test.sh', toy_config, 'w/iter_6.pth', 2, '--out', 'preds.pkl', **environment
@@ -131,6 +144,7 @@ def test_two_processes_train_and_test_together_on_cpus(run, toy_config, tmp_path
     assert done.returncode == 0, done.stderr
     assert re.search(r'count: 16\b', done.stdout)  # every picture once, over both processes
     assert (tmp_path / 'preds.pkl').is_file()
+    assert gloo_threads() == []
 
 
 def test_a_mistake_is_told_once_for_all_processes(run, toy_config):

@@ -1,5 +1,6 @@
 """A model and a data set that need mmengine alone: one linear layer that learns y = 2 x - 1."""
 
+import atexit
 import json
 import os
 import signal
@@ -106,3 +107,12 @@ class ToyDiary(Hook):
                 }
             )
         )
+
+
+@atexit.register
+def _write_down_the_threads():
+    """Which threads are still there when the interpreter closes (on Linux)."""
+    path = os.environ.get('TOY_THREADS')
+    if path:
+        names = [file.read_text().strip() for file in Path('/proc/self/task').glob('*/comm')]
+        Path(path.format(rank=os.environ['RANK'])).write_text(json.dumps(names))
