@@ -2,17 +2,15 @@
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from heracles_mm.checkpoints import CheckpointError
 from heracles_mm.engine.distributed import LauncherError, close_process_group
+from heracles_mm.tools.build_errors import about_build_error
 
 USAGE_ERROR = 2
-
-_UNKNOWN_TYPE = re.compile(r'(\S+) is not in the (\S+?)(?:::(\S+))? registry')
 
 
 class ToolError(Exception):
@@ -37,11 +35,11 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
     except (ToolError, CheckpointError, LauncherError) as error:
         _tell(name, str(error))
         return USAGE_ERROR
-    except KeyError as error:
-        unknown = _UNKNOWN_TYPE.search(str(error))
-        if unknown is None:
+    except Exception as error:
+        sentence = about_build_error(error)
+        if sentence is None:
             raise
-        _tell(name, _about_unknown_type(*unknown.groups()))
+        _tell(name, sentence)
         return USAGE_ERROR
     finally:
         close_process_group()
@@ -56,13 +54,3 @@ def say(name: str, message: str) -> None:
 
 def _tell(name: str, message: str) -> None:
     say(name, f'error: {message}')
-
-
-def _about_unknown_type(type_name: str, first: str, second: str | None) -> str:
-    # 'mmdet::model registry' or, for a type that is a plain name, 'model registry'
-    kind = second or first
-    return (
-        f'the config asks for the {kind.replace("_", " ")} {type_name.strip(chr(34) + chr(39))!r}, '
-        'which nothing registered: look for a misspelling, and for the package that brings it in '
-        "the config's custom_imports (heracles_mm for the parts of this package)"
-    )

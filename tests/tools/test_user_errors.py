@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import toy_parts
 
 from heracles_mm.tools import test as test_module
 from heracles_mm.tools import train as train_module
@@ -106,6 +107,22 @@ TRAIN_ERRORS = {
         (TOY_CONFIG, '--cfg-options', 'default_hooks.logger.type=Loger'),
         ["hook 'Loger'"],
     ),
+    'option that the model has not': (
+        (TOY_CONFIG, '--cfg-options', 'model.depth=3'),
+        ['the model ToyModel cannot be built from the config', "'depth'"],
+    ),
+    'misspelt data set option': (
+        (TOY_CONFIG, '--cfg-options', 'train_dataloader.dataset.data_rot=x'),
+        ['the dataset ToyLine cannot be built from the config', "'data_rot'"],
+    ),
+    'part without a type': (
+        (TOY_CONFIG, '--cfg-options', 'default_hooks.x.interval=3'),
+        ['a hook cannot be built from the config', '"type"'],
+    ),
+    'value out of range': (
+        (TOY_CONFIG, '--cfg-options', 'optim_wrapper.optimizer.lr=-1.0'),
+        ['the optimizer AdamW cannot be built', '-1.0', '(ValueError in torch.optim.adam'],
+    ),
     'bad compile limit': ((TOY_CONFIG, *option()), ['DYNAMO_CACHE_SIZE_LIMIT', "'many'"]),
 }
 
@@ -187,6 +204,33 @@ def test_an_error_of_the_program_itself_keeps_its_traceback(monkeypatch):
     argv = [str(TOY_CONFIG), '--cfg-options', MUST_NOT_BE_BUILT]
     with pytest.raises(AssertionError, match='the model was built'):
         train_module.main(argv)
+
+
+def test_an_error_in_training_keeps_its_traceback_whatever_its_type(monkeypatch):
+    """A wrong option is a TypeError, but so is many a bug: only where it was raised can tell."""
+
+    def forward(self, *args, **kwargs):
+        raise TypeError('raised in forward')
+
+    monkeypatch.setattr(toy_parts.ToyModel, 'forward', forward)
+    with pytest.raises(TypeError, match='raised in forward'):
+        train_module.main([str(TOY_CONFIG)])
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('model.backbone.arch=xl', ['the model Heracles', "'xl'", 'nano']),
+        ('train_dataloader.dataset.num_trian=8', ['the dataset ScenesDataset', 'num_train,']),
+    ],
+)
+def test_a_wrong_option_of_our_own_parts_is_one_line_too(option, words, fails):
+    """Under mmdet, where a backbone is built inside of the build of a detector."""
+    pytest.importorskip('mmdet')
+    config = ROOT / 'configs' / 'mask_rcnn_heracles_nano_scenes.py'
+    line = fails(train_module, config, '--cfg-options', option)
+    for word in words:
+        assert word in line
 
 
 def test_auto_scale_lr_scales_by_the_batch_size(tmp_path, monkeypatch):
