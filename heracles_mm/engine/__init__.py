@@ -1,6 +1,7 @@
-"""Hooks and checks around mmengine's runner. Importing this registers the hooks."""
+"""Hooks, checks and layer decay for mmengine's runner. Importing this registers them."""
 
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
+from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.plain_checkpoint_hook import PlainCheckpointHook
 
-__all__ = ['EvaluateFirstHook', 'PlainCheckpointHook']
+__all__ = ['EvaluateFirstHook', 'LayerDecayOptimWrapperConstructor', 'PlainCheckpointHook']

@@ -26,8 +26,8 @@ LIBRARIES = {
 """default_scope of a config -> the distribution that brings it."""
 
 
-def tool_parser(name: str, description: str, default_config: Path | None = None) -> OneLineParser:
-    """Make a parser with the flags that every tool over a runner has; mmdet's names."""
+def config_parser(name: str, description: str, default_config: Path | None = None) -> OneLineParser:
+    """Make a parser with the config file and --cfg-options."""
     parser = OneLineParser(prog=name, description=description, allow_abbrev=False)
     if default_config is None:
         parser.add_argument('config', help='config file')
@@ -36,14 +36,20 @@ def tool_parser(name: str, description: str, default_config: Path | None = None)
             'config', nargs='?', default=default_config, help='config file (default: %(default)s)'
         )
     parser.add_argument(
-        '--work-dir', help='folder for logs and results (default: ./work_dirs/<config name>)'
-    )
-    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         metavar='KEY=VALUE',
         help='override settings of the config: key=value, lists as key="[a,b]" or key=a,b',
+    )
+    return parser
+
+
+def tool_parser(name: str, description: str, default_config: Path | None = None) -> OneLineParser:
+    """Make a parser with the flags that every tool over a runner has; mmdet's names."""
+    parser = config_parser(name, description, default_config)
+    parser.add_argument(
+        '--work-dir', help='folder for logs and results (default: ./work_dirs/<config name>)'
     )
     parser.add_argument(
         '--trust-checkpoint',
@@ -61,31 +67,43 @@ def parse(parser: OneLineParser, argv: list[str] | None) -> argparse.Namespace:
         args = parser.parse_args(argv)
     except ValueError as error:  # mmengine's DictAction, for an option without '='
         raise ToolError(f'--cfg-options takes KEY=VALUE pairs ({error})') from error
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if 'local_rank' in args:
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config file, apply --cfg-options, --launcher and --work-dir, make the work folder.
-
-    The work folder is --work-dir, else the config's ``work_dir``, else ./work_dirs/<config name>.
+def read_config(args: argparse.Namespace) -> Config:
+    """Read the config file and apply --cfg-options.
 
     Raises:
-        ToolError: the file or one of its bases is missing or broken, an option does not fit, the
-            library of ``default_scope`` is not installed, or the folder cannot be made.
+        ToolError: the file or one of its bases is missing or broken, an option does not fit, or the
+            library of ``default_scope`` is not installed.
     """
     path = Path(args.config).expanduser()
     if not path.is_file():
         raise ToolError(f'the config file {args.config} does not exist (looked in {os.getcwd()})')
     cfg = _read_config(path)
-    cfg.launcher = args.launcher
     if args.cfg_options:
         try:
             cfg.merge_from_dict(args.cfg_options)
         except (KeyError, TypeError, IndexError) as error:
             raise ToolError(f'--cfg-options does not fit the config {path}: {error}') from error
     _check_library(cfg, path)
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', path.stem)
+    return cfg
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config as ``read_config``, apply --launcher and --work-dir, make the work folder.
+
+    The work folder is --work-dir, else the config's ``work_dir``, else ./work_dirs/<config name>.
+
+    Raises:
+        ToolError: as ``read_config``, or the folder cannot be made.
+    """
+    cfg = read_config(args)
+    cfg.launcher = args.launcher
+    default = os.path.join('work_dirs', Path(args.config).stem)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default
     try:
         os.makedirs(cfg.work_dir, exist_ok=True)
     except OSError as error:
