@@ -1,10 +1,31 @@
-"""Classification with mmpretrain: the class token, its classifier and heads.
+"""Classification with mmpretrain: the class token, its classifier and heads, token labels.
 
 Needs mmpretrain; name ``heracles_mm.classification`` in a config's ``custom_imports``.
 """
 
+from heracles_mm.classification.check_label_maps_hook import CheckLabelMapsHook
 from heracles_mm.classification.class_block import ClassAttentionBlock, ClassSpectralBlock
 from heracles_mm.classification.classifier import ClassTokenClassifier
+from heracles_mm.classification.label_map_transforms import (
+    LabelMapRandAugment,
+    LabelMapRandomFlip,
+    LabelMapRandomResizedCrop,
+    LoadLabelMap,
+    PackLabelMap,
+)
+from heracles_mm.classification.mix_token import MixToken
 from heracles_mm.classification.token_label_head import TokenLabelHead
 
-__all__ = ['ClassAttentionBlock', 'ClassSpectralBlock', 'ClassTokenClassifier', 'TokenLabelHead']
+__all__ = [
+    'CheckLabelMapsHook',
+    'ClassAttentionBlock',
+    'ClassSpectralBlock',
+    'ClassTokenClassifier',
+    'LabelMapRandAugment',
+    'LabelMapRandomFlip',
+    'LabelMapRandomResizedCrop',
+    'LoadLabelMap',
+    'MixToken',
+    'PackLabelMap',
+    'TokenLabelHead',
+]

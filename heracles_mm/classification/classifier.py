@@ -1,7 +1,11 @@
 """mmpretrain's image classifier with a class token between backbone and head."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from mmpretrain.models import ImageClassifier
 from mmpretrain.registry import MODELS
+from mmpretrain.structures import DataSample
 from torch import Tensor
 
 Features = tuple[Tensor, Tensor]
@@ -21,10 +25,40 @@ class ClassTokenClassifier(ImageClassifier):
         neck: a class block, :class:`ClassAttentionBlock` or :class:`ClassSpectralBlock`.
         head: mmpretrain's ``LinearClsHead``, which sees the class token alone, or
             :class:`TokenLabelHead`.
-        pretrained, train_cfg, data_preprocessor, init_cfg: mmpretrain's ``ImageClassifier``.
+        mix_token: ``dict(type='MixToken')`` mixes the stem's tokens in training. Only with
+            :class:`TokenLabelHead`, and in the place of Mixup and CutMix.
+        **options: mmpretrain's ``ImageClassifier``.
 
     Source: Heracles, upstream ``forward``.
+
+    Raises:
+        ValueError: ``mix_token`` beside a head without token labels, or beside Mixup or CutMix.
     """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        head: dict | None = None,
+        mix_token: dict | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(backbone, neck, head, **options)
+        self.mix_token = MODELS.build(mix_token) if mix_token else None
+        if self.mix_token and not hasattr(self.head, 'dense'):
+            raise ValueError('mix_token mixes token labels, which need the head TokenLabelHead')
+        if self.mix_token and getattr(self.data_preprocessor, 'batch_augments', None):
+            raise ValueError(
+                'mix_token replaces Mixup and CutMix: leave batch_augments (train_cfg.augments) out'
+            )
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[DataSample]) -> dict[str, Tensor]:
+        """Losses of pictures (B, 3, H, W), their tokens mixed where ``mix_token`` says so."""
+        tokens = self.backbone.stem(inputs)
+        if self.mix_token is None:
+            return self.head.loss(self.features(tokens), data_samples)
+        tokens, cut = self.mix_token(tokens)
+        return self.head.loss(self.features(tokens), data_samples, cut=cut)
 
     def extract_feat(
         self, inputs: Tensor, stage: str = 'neck'

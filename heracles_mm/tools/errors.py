@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from heracles_mm.checkpoints import CheckpointError
+from heracles_mm.engine.dataset_check import DataError
 from heracles_mm.engine.distributed import LauncherError
 
 USAGE_ERROR = 2
@@ -33,7 +34,7 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
     """
     try:
         tool()
-    except (ToolError, CheckpointError, LauncherError) as error:
+    except (ToolError, CheckpointError, DataError, LauncherError) as error:
         _tell(name, str(error))
         return USAGE_ERROR
     except KeyError as error:

@@ -1,0 +1,123 @@
+"""A classifier's class scores at every position of its last map, and the strongest of them."""
+
+import torch
+from mmpretrain.models import ConvNeXt, GlobalAveragePooling, ImageClassifier, LinearClsHead
+from torch import Tensor, nn
+
+from heracles_mm.classification.classifier import ClassTokenClassifier
+from heracles_mm.classification.token_label_head import TokenLabelHead
+
+WORKS = (
+    'what works is a backbone with a feature map, GlobalAveragePooling and LinearClsHead (ResNet, '
+    'Swin, ConvNeXt, ...), or ClassTokenClassifier with TokenLabelHead'
+)
+PROBED_SIDE = 224
+
+
+class DenseScoresError(ValueError):
+    """A classifier has no dense scores; the message is one sentence."""
+
+
+class DenseScores(nn.Module):
+    """Class scores of every position of a classifier's last map.
+
+    With global average pooling before one linear layer, that layer on every position is exact: the
+    mean of the dense scores is the classifier's own score, because mean and layer are linear. This
+    is how the published maps were made. :class:`TokenLabelHead` has its auxiliary layer for it.
+    ConvNeXt norms after pooling; here its norm is applied at every position, which is near but not
+    the same.
+
+    Args:
+        classifier: mmpretrain's, in evaluation mode.
+
+    Attributes:
+        num_classes: K.
+        stride: px of the picture per position.
+
+    Shapes: normalised pictures (B, 3, H, W) to (B, K, H / stride, W / stride).
+
+    Raises:
+        DenseScoresError: another kind of classifier.
+    """
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+        if isinstance(classifier, ClassTokenClassifier):
+            known = isinstance(classifier.head, TokenLabelHead)
+        else:
+            known = (
+                isinstance(classifier, ImageClassifier)
+                and isinstance(classifier.neck, GlobalAveragePooling)
+                and type(classifier.head) is LinearClsHead
+            )
+        if not known:
+            raise DenseScoresError(
+                f'{_parts(classifier)} has no class scores at every position: {WORKS}'
+            )
+        if isinstance(classifier.backbone, ConvNeXt):
+            classifier.backbone.gap_before_final_norm = False
+        self.num_classes = classifier.head.num_classes
+        self.stride = self._probe()
+
+    @torch.no_grad()
+    def forward(self, pictures: Tensor) -> Tensor:
+        if isinstance(self.classifier, ClassTokenClassifier):
+            dense = self.classifier.head.dense(self.classifier.extract_feat(pictures))
+        else:
+            last = self.classifier.extract_feat(pictures, stage='backbone')[-1]  # (B, C, h, w)
+            if last.dim() != 4:
+                raise DenseScoresError(
+                    f'{_parts(self.classifier)} gives no feature map but {tuple(last.shape)}: '
+                    f'{WORKS}'
+                )
+            dense = self.classifier.head.fc(last.permute(0, 2, 3, 1))
+        return dense.permute(0, 3, 1, 2)  # (B, K, h, w)
+
+    def _probe(self) -> int:
+        device = next(self.classifier.parameters()).device
+        picture = torch.randn(1, 3, PROBED_SIDE, PROBED_SIDE, device=device)
+        dense = self(picture)
+        exact = not isinstance(self.classifier, ClassTokenClassifier) and not isinstance(
+            self.classifier.backbone, ConvNeXt
+        )
+        if exact:
+            with torch.no_grad():
+                own = self.classifier(picture)
+            if not torch.allclose(dense.mean((2, 3)), own, rtol=1e-3, atol=1e-3):
+                raise DenseScoresError(
+                    f'the mean of the dense scores of {_parts(self.classifier)} is not its score, '
+                    f'so they are no class scores: {WORKS}'
+                )
+        return PROBED_SIDE // dense.shape[-1]
+
+
+def sparse_scores(logits: Tensor, topk: int) -> tuple[Tensor, Tensor]:
+    """The strongest classes of dense scores, relative to all others.
+
+    From the kept logits the log of the mean exp of the left-out ones is subtracted, so that in a
+    softmax over all classes in which the left-out have score 0, the kept ones have the very
+    probabilities that the classifier gave them, and the others share theirs evenly. (Published maps
+    hold the logits as they are, so their left-out classes get e^0 each whatever the logits.)
+
+    Args:
+        logits: (B, K, h, w).
+        topk: how many to keep; at most K - 1, for the last one is what is left.
+
+    Returns:
+        (B, k, h, w) scores and class numbers, the strongest first.
+    """
+    num_classes = logits.shape[1]
+    kept, ids = logits.topk(min(topk, num_classes - 1), dim=1)
+    rest = logits.scatter(1, ids, -torch.inf)
+    left_out = num_classes - ids.shape[1]
+    return kept - rest.logsumexp(1, keepdim=True) + torch.tensor(left_out).log(), ids
+
+
+def _parts(classifier: nn.Module) -> str:
+    names = [
+        type(part).__name__
+        for part in (getattr(classifier, name, None) for name in ('backbone', 'neck', 'head'))
+        if part is not None
+    ]
+    return ' + '.join(names) or type(classifier).__name__
