@@ -1,10 +1,13 @@
 """A classifier's class scores at every position of its last map, and the strongest of them."""
 
+from typing import Any
+
 import torch
 from mmpretrain.models import ConvNeXt, GlobalAveragePooling, ImageClassifier, LinearClsHead
-from torch import Tensor, nn
+from torch import Tensor
 
 from heracles_mm.classification.classifier import ClassTokenClassifier
+from heracles_mm.classification.label_map_files import LabelMapError
 from heracles_mm.classification.token_label_head import TokenLabelHead
 
 WORKS = (
@@ -14,11 +17,7 @@ WORKS = (
 PROBED_SIDE = 224
 
 
-class DenseScoresError(ValueError):
-    """A classifier has no dense scores; the message is one sentence."""
-
-
-class DenseScores(nn.Module):
+class DenseScores:
     """Class scores of every position of a classifier's last map.
 
     With global average pooling before one linear layer, that layer on every position is exact: the
@@ -28,7 +27,7 @@ class DenseScores(nn.Module):
     the same.
 
     Args:
-        classifier: mmpretrain's, in evaluation mode.
+        classifier: mmpretrain's; it is put in evaluation mode.
 
     Attributes:
         num_classes: K.
@@ -37,12 +36,11 @@ class DenseScores(nn.Module):
     Shapes: normalised pictures (B, 3, H, W) to (B, K, H / stride, W / stride).
 
     Raises:
-        DenseScoresError: another kind of classifier.
+        LabelMapError: another kind of classifier.
     """
 
-    def __init__(self, classifier: nn.Module) -> None:
-        super().__init__()
-        self.classifier = classifier
+    def __init__(self, classifier: Any) -> None:
+        self.classifier = classifier.eval()
         if isinstance(classifier, ClassTokenClassifier):
             known = isinstance(classifier.head, TokenLabelHead)
         else:
@@ -52,22 +50,22 @@ class DenseScores(nn.Module):
                 and type(classifier.head) is LinearClsHead
             )
         if not known:
-            raise DenseScoresError(
+            raise LabelMapError(
                 f'{_parts(classifier)} has no class scores at every position: {WORKS}'
             )
-        if isinstance(classifier.backbone, ConvNeXt):
-            classifier.backbone.gap_before_final_norm = False
-        self.num_classes = classifier.head.num_classes
+        if isinstance(self.classifier.backbone, ConvNeXt):
+            self.classifier.backbone.gap_before_final_norm = False
+        self.num_classes: int = self.classifier.head.num_classes
         self.stride = self._probe()
 
     @torch.no_grad()
-    def forward(self, pictures: Tensor) -> Tensor:
+    def __call__(self, pictures: Tensor) -> Tensor:
         if isinstance(self.classifier, ClassTokenClassifier):
             dense = self.classifier.head.dense(self.classifier.extract_feat(pictures))
         else:
             last = self.classifier.extract_feat(pictures, stage='backbone')[-1]  # (B, C, h, w)
             if last.dim() != 4:
-                raise DenseScoresError(
+                raise LabelMapError(
                     f'{_parts(self.classifier)} gives no feature map but {tuple(last.shape)}: '
                     f'{WORKS}'
                 )
@@ -85,7 +83,7 @@ class DenseScores(nn.Module):
             with torch.no_grad():
                 own = self.classifier(picture)
             if not torch.allclose(dense.mean((2, 3)), own, rtol=1e-3, atol=1e-3):
-                raise DenseScoresError(
+                raise LabelMapError(
                     f'the mean of the dense scores of {_parts(self.classifier)} is not its score, '
                     f'so they are no class scores: {WORKS}'
                 )
@@ -114,7 +112,7 @@ def sparse_scores(logits: Tensor, topk: int) -> tuple[Tensor, Tensor]:
     return kept - rest.logsumexp(1, keepdim=True) + torch.tensor(left_out).log(), ids
 
 
-def _parts(classifier: nn.Module) -> str:
+def _parts(classifier: Any) -> str:
     names = [
         type(part).__name__
         for part in (getattr(classifier, name, None) for name in ('backbone', 'neck', 'head'))

@@ -55,9 +55,11 @@ class Manifest:
     grid: int
 
     def write(self, folder: str | Path) -> None:
-        """Put ``label_maps.json`` into ``folder``, whole or not at all."""
+        """Put ``label_maps.json`` into ``folder``, whole or not at all, whoever else does too."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False) + '\n'
-        AtomicLocalBackend().put(text.encode(), Path(folder) / MANIFEST)
+        mine = Path(folder) / f'{MANIFEST}.{os.getpid()}'
+        AtomicLocalBackend().put(text.encode(), mine)
+        os.replace(mine, Path(folder) / MANIFEST)
 
     @classmethod
     def read(cls, folder: str | Path) -> 'Manifest | None':

@@ -7,7 +7,6 @@ label map in ``results['label_map']`` is told how each picture was made from the
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -182,7 +181,7 @@ class LabelMapRandAugment(RandAugment):
         ValueError: a policy that may move pixels in a way that is not followed.
     """
 
-    def __init__(self, policies: str | Sequence[dict], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, policies: str | list[dict], *args: Any, **kwargs: Any) -> None:
         if isinstance(policies, str):
             if policies not in RANDAUG_POLICIES:
                 raise ValueError(
@@ -190,7 +189,8 @@ class LabelMapRandAugment(RandAugment):
                     f'{policies!r}'
                 )
             policies = RANDAUG_POLICIES[policies]
-        super().__init__([_followed(policy) for policy in policies], *args, **kwargs)
+        followed = [_followed(policy) for policy in policies]
+        super().__init__(followed, *args, **kwargs)
 
 
 @TRANSFORMS.register_module()
