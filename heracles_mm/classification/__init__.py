@@ -1,6 +1,7 @@
 """Classification with mmpretrain: the class token, its classifier and heads, token labels.
 
-Needs mmpretrain; name ``heracles_mm.classification`` in a config's ``custom_imports``.
+Needs mmpretrain; name ``heracles_mm.classification`` in a config's ``custom_imports``. Importing it
+registers the modules and gives mmpretrain's model hub the names of this package's classifiers.
 """
 
 from heracles_mm.classification.check_label_maps_hook import CheckLabelMapsHook
@@ -14,7 +15,10 @@ from heracles_mm.classification.label_map_transforms import (
     PackLabelMap,
 )
 from heracles_mm.classification.mix_token import MixToken
+from heracles_mm.classification.model_index import register_models
 from heracles_mm.classification.token_label_head import TokenLabelHead
+
+register_models()
 
 __all__ = [
     'CheckLabelMapsHook',

@@ -1,5 +1,5 @@
-# The classifier with an auxiliary head on every patch, taught by token labels: MixToken in the place
-# of mixup and cutmix; a prediction adds half of the best patch.
+# The classifier with an auxiliary head on every patch, taught by token labels. MixToken replaces
+# mixup and cutmix; a prediction adds half of the best patch.
 _base_ = './classifier.py'
 
 model = dict(
