@@ -40,28 +40,36 @@ class DenseScores:
     """
 
     def __init__(self, classifier: Any) -> None:
+        if not isinstance(classifier, ImageClassifier):
+            raise LabelMapError(f'{type(classifier).__name__} is no image classifier: {WORKS}')
         self.classifier = classifier.eval()
-        if isinstance(classifier, ClassTokenClassifier):
-            known = isinstance(classifier.head, TokenLabelHead)
-        else:
-            known = (
-                isinstance(classifier, ImageClassifier)
-                and isinstance(classifier.neck, GlobalAveragePooling)
-                and type(classifier.head) is LinearClsHead
-            )
-        if not known:
+        backbone, head = classifier.backbone, classifier.head
+        has_aux = isinstance(head, TokenLabelHead)
+        pools_itself = isinstance(backbone, ConvNeXt) and backbone.gap_before_final_norm
+        pools = isinstance(classifier.neck, GlobalAveragePooling) or pools_itself
+        if not has_aux and not (pools and type(head) is LinearClsHead):
             raise LabelMapError(
                 f'{_parts(classifier)} has no class scores at every position: {WORKS}'
             )
-        if isinstance(self.classifier.backbone, ConvNeXt):
-            self.classifier.backbone.gap_before_final_norm = False
-        self.num_classes: int = self.classifier.head.num_classes
-        self.stride = self._probe()
+        self.layer = head.aux if has_aux else head.fc
+        self.num_classes: int = head.num_classes
+        picture = torch.randn(1, 3, PROBED_SIDE, PROBED_SIDE, device=self.layer.weight.device)
+        own = self._score(picture)
+        if pools_itself:
+            backbone.gap_before_final_norm = False
+        dense = self(picture)
+        self.stride = PROBED_SIDE // dense.shape[-1]
+        exact = not (has_aux or pools_itself)
+        if exact and not torch.allclose(dense.mean((2, 3)), own, rtol=1e-3, atol=1e-3):
+            raise LabelMapError(
+                f'the mean of the dense scores of {_parts(classifier)} is not its score, so they '
+                f'are no class scores: {WORKS}'
+            )
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
         if isinstance(self.classifier, ClassTokenClassifier):
-            dense = self.classifier.head.dense(self.classifier.extract_feat(pictures))
+            last, _ = self.classifier.extract_feat(pictures)  # (B, h, w, C)
         else:
             last = self.classifier.extract_feat(pictures, stage='backbone')[-1]  # (B, C, h, w)
             if last.dim() != 4:
@@ -69,25 +77,12 @@ class DenseScores:
                     f'{_parts(self.classifier)} gives no feature map but {tuple(last.shape)}: '
                     f'{WORKS}'
                 )
-            dense = self.classifier.head.fc(last.permute(0, 2, 3, 1))
-        return dense.permute(0, 3, 1, 2)  # (B, K, h, w)
+            last = last.permute(0, 2, 3, 1)
+        return self.layer(last).permute(0, 3, 1, 2)  # (B, K, h, w)
 
-    def _probe(self) -> int:
-        device = next(self.classifier.parameters()).device
-        picture = torch.randn(1, 3, PROBED_SIDE, PROBED_SIDE, device=device)
-        dense = self(picture)
-        exact = not isinstance(self.classifier, ClassTokenClassifier) and not isinstance(
-            self.classifier.backbone, ConvNeXt
-        )
-        if exact:
-            with torch.no_grad():
-                own = self.classifier(picture)
-            if not torch.allclose(dense.mean((2, 3)), own, rtol=1e-3, atol=1e-3):
-                raise LabelMapError(
-                    f'the mean of the dense scores of {_parts(self.classifier)} is not its score, '
-                    f'so they are no class scores: {WORKS}'
-                )
-        return PROBED_SIDE // dense.shape[-1]
+    @torch.no_grad()
+    def _score(self, pictures: Tensor) -> Tensor:
+        return self.classifier(pictures)
 
 
 def sparse_scores(logits: Tensor, topk: int) -> tuple[Tensor, Tensor]:

@@ -182,15 +182,12 @@ class LabelMapRandAugment(RandAugment):
     """
 
     def __init__(self, policies: str | list[dict], *args: Any, **kwargs: Any) -> None:
-        if isinstance(policies, str):
-            if policies not in RANDAUG_POLICIES:
-                raise ValueError(
-                    f'policies must be one of {sorted(RANDAUG_POLICIES)} or a list, got '
-                    f'{policies!r}'
-                )
-            policies = RANDAUG_POLICIES[policies]
-        followed = [_followed(policy) for policy in policies]
-        super().__init__(followed, *args, **kwargs)
+        if isinstance(policies, str) and policies not in RANDAUG_POLICIES:
+            raise ValueError(
+                f'policies must be one of {sorted(RANDAUG_POLICIES)} or a list, got {policies!r}'
+            )
+        named = RANDAUG_POLICIES[policies] if isinstance(policies, str) else policies
+        super().__init__([_followed(policy) for policy in named], *args, **kwargs)
 
 
 @TRANSFORMS.register_module()
