@@ -207,6 +207,17 @@ def test_its_loss_reaches_every_parameter(family):
 
 
 @EVERY_FAMILY
+@pytest.mark.parametrize('head', HEADS)
+def test_half_precision_autocast_is_finite_forward_and_backward(family, head):
+    model = tiny(family, head)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        logits = model(torch.randn(2, 3, 64, 64))
+        logits.float().square().sum().backward()
+    assert logits.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+@EVERY_FAMILY
 def test_layer_depth_is_asked_of_the_backbone(family):
     """mmpretrain's layer-wise decay: the class block and the head have the last depth."""
     model = tiny(family)
