@@ -12,4 +12,4 @@ model = dict(
     neck=dict(type='ClassAttentionBlock', in_channels=192),
     head=dict(num_classes=9, in_channels=192, topk=(1,)),
 )
-custom_hooks = [dict(type='PlainCheckpointHook'), dict(type='CheckLabelMapsHook')]
+custom_hooks = [*_base_.custom_hooks, dict(type='CheckLabelMapsHook')]

@@ -146,6 +146,7 @@ class LabelMapMaker:
             f'{there} label maps in {self.label_maps}, {_bytes(there * self.file_size)}; '
             f'{made} made now in {seconds:.0f} s',
             highlight=False,
+            soft_wrap=True,
         )
         if unreadable:
             raise LabelMapError(
@@ -166,6 +167,7 @@ class LabelMapMaker:
             f'{total} pictures, {total - todo} with a label map; {todo} to make of '
             f'{_bytes(self.file_size)} each: {_bytes(size)}, of {_bytes(free)} free',
             highlight=False,
+            soft_wrap=True,
         )
         if size > free:
             raise LabelMapError(

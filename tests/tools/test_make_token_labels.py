@@ -245,15 +245,16 @@ def copied(maps, folder) -> Path:
     return folder
 
 
-def objection(road, maps, monkeypatch, **changes) -> str:
-    """What the hook says before the first step, of the student's config with some changes."""
+def objection(road, maps, monkeypatch, num_classes=9, **steps) -> str:
+    """What the hook says before the first step, with other steps of the pipeline (step3=...)."""
     monkeypatch.setenv('PICTURES', f'{road}/pictures/')
     monkeypatch.setenv('TOKEN_LABELS', str(maps))
     cfg = Config.fromfile(STUDENT)
-    cfg.merge_from_dict(changes)
+    for name, step in steps.items():
+        cfg.train_dataloader.dataset.pipeline[int(name.removeprefix('step'))] = step
     runner = SimpleNamespace(
         train_dataloader=SimpleNamespace(dataset=DATASETS.build(cfg.train_dataloader.dataset)),
-        model=SimpleNamespace(head=SimpleNamespace(num_classes=cfg.model.head.num_classes)),
+        model=SimpleNamespace(head=SimpleNamespace(num_classes=num_classes)),
         logger=logging.getLogger('test'),
     )
     with pytest.raises(LabelMapError) as error:
@@ -262,8 +263,8 @@ def objection(road, maps, monkeypatch, **changes) -> str:
 
 
 def test_maps_that_do_not_fit_are_told_before_training(road, maps, monkeypatch, tmp_path):
-    def says(folder, **changes) -> str:
-        return objection(road, folder, monkeypatch, **changes)
+    def says(folder, **options) -> str:
+        return objection(road, folder, monkeypatch, **options)
 
     assert '27 of 27 training pictures have no label map' in says(tmp_path / 'absent')
 
@@ -273,15 +274,13 @@ def test_maps_that_do_not_fit_are_told_before_training(road, maps, monkeypatch, 
     manifest['classes'][3] = 'boat'
     (other_classes / MANIFEST).write_text(json.dumps(manifest))
     assert "class 3 is 'boat' there and" in says(other_classes)
-    line = says(maps, **{'model.head.num_classes': 8})
-    assert 'made for 9 classes and the model has 8' in line
+    assert 'made for 9 classes and the model has 8' in says(maps, num_classes=8)
 
-    parts = 'train_dataloader.dataset.pipeline'
-    line = says(maps, **{f'{parts}.3.type': 'RandomFlip'})
+    line = says(maps, step3=dict(type='RandomFlip', prob=0.5))
     assert 'RandomFlip in the training pipeline may move pixels' in line
-    inside = dict(_delete_=True, type='RandomApply', transforms=[dict(type='RandomCrop', crop_size=64)])
-    assert 'RandomCrop in the training' in says(maps, **{f'{parts}.4': inside})
-    assert 'needs LoadLabelMap' in says(maps, **{f'{parts}.5.type': 'PackInputs'})
+    inside = dict(type='RandomApply', transforms=[dict(type='mmpretrain.RandomCrop', crop_size=64)])
+    assert 'RandomCrop in the training' in says(maps, step4=inside)
+    assert 'needs LoadLabelMap' in says(maps, step5=dict(type='PackInputs'))
 
     broken = copied(maps, tmp_path / 'broken')
     (broken / 'bag' / '0000.pt').unlink()
@@ -310,5 +309,19 @@ def test_published_maps_without_a_manifest_train_too(road, maps, monkeypatch, tm
         target.parent.mkdir(parents=True, exist_ok=True)
         ids = torch.stack([torch.randperm(9)[:4] for _ in range(9)], -1).view(4, 3, 3)
         torch.save(torch.stack([5 * torch.rand(4, 3, 3), ids]).half(), target)
-    options = ('train_dataloader.batch_size=27', f'experiment_name={tmp_path.name}')
+    workers = ('train_dataloader.num_workers=1', 'train_dataloader.batch_size=9')
+    options = (*workers, f'experiment_name={tmp_path.name}')
     assert train(road, tmp_path / 'published', monkeypatch, tmp_path / 'w', *options) == 0
+
+
+@pytest.mark.slow
+def test_a_map_found_damaged_by_a_worker_is_one_line(road, maps, monkeypatch, tmp_path, capfd):
+    """Only the first map is read beforehand; a worker's traceback is cut to its last line."""
+    broken = copied(maps, tmp_path / 'broken')
+    (broken / 'trouser' / '0002.pt').unlink()
+    (broken / 'trouser' / '0002.pt').write_bytes(b'PK cut short')
+    options = ('train_dataloader.num_workers=1', f'experiment_name={tmp_path.name}')
+    assert train(road, broken, monkeypatch, tmp_path / 'w', *options) == 2
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith('train:')]
+    assert len(lines) == 1 and len(lines[0]) < 400
+    assert 'trouser/0002.pt cannot be read, it may be cut short' in lines[0]
