@@ -49,8 +49,13 @@ def load_labeller(
     path = checkpoint or getattr(model._metainfo, 'weights', None)
     if not path:
         raise LabelMapError(f'{classifier} needs its weights: give them with --checkpoint')
-    with read_plain_checkpoints_only(path if trusted else None):
-        content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    try:
+        with read_plain_checkpoints_only(path if trusted else None):
+            content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    except OSError as error:  # of a URL; files have sentences of their own
+        raise LabelMapError(
+            f'the checkpoint {path} cannot be fetched ({error}): give a file with --checkpoint'
+        ) from error
     _load_weights(model, content, path)
     scores = DenseScores(model.to(get_device()))
     meta = (content.get('meta') or {}).get('dataset_meta') or model._dataset_meta
