@@ -70,9 +70,10 @@ def keep_manifest(manifest: Manifest, folder: str, pictures: Sequence[str]) -> N
         LabelMapError: the folder holds other maps, or the pictures other classes.
     """
     _check_class_folders(manifest.classes, pictures)
-    there = Manifest.read(folder)
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    there = Manifest.read(folder)  # after the listing: another shard writes it before its maps
     if there is None:
-        if os.path.isdir(folder) and os.listdir(folder):
+        if not all(name.startswith(MANIFEST) for name in names):
             raise LabelMapError(
                 f'{folder} holds files but no {MANIFEST}, so they are not of this tool: name '
                 'another folder'
@@ -184,9 +185,18 @@ class LabelMapMaker:
                 if content is None:
                     unreadable.append(pictures[index])
                 else:
-                    AtomicLocalBackend().put(content, self._target(pictures[index]))
+                    self._write(content, self._target(pictures[index]))
                 progress.advance(bar)
         return unreadable
+
+    def _write(self, content: bytes, target: str) -> None:
+        try:
+            AtomicLocalBackend().put(content, target)
+        except OSError as error:
+            raise LabelMapError(
+                f'the label map {target} cannot be written ({error.strerror}): make room or mend '
+                'it and run this again, which goes on where it stopped'
+            ) from error
 
     def _contents(
         self, pictures: Sequence[str], batch_size: int, workers: int
@@ -225,7 +235,10 @@ class _Pictures(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[int, Tensor | None]:
-        content = Path(self.paths[index]).read_bytes()
+        try:
+            content = Path(self.paths[index]).read_bytes()
+        except OSError:
+            content = b''
         picture = mmcv.imfrombytes(content) if content else None
         if picture is None:
             return index, None

@@ -18,6 +18,7 @@ import mmcv
 import mmpretrain
 from mmpretrain.registry import DATASETS
 
+from heracles_mm.checkpoints import AtomicLocalBackend
 from heracles_mm.classification import CheckLabelMapsHook
 from heracles_mm.classification.dense_scores import DenseScores
 from heracles_mm.classification.label_map_files import (
@@ -135,6 +136,29 @@ def test_shards_share_the_work_without_overlap(road, maps, tmp_path):
         seen.append(set(made(tmp_path / 'm')) - before)
     assert [len(part) for part in seen] == [9, 9, 9]
     assert set.union(*seen) == set(made(maps))
+
+
+def test_a_shard_that_starts_while_another_writes_the_manifest_is_welcome(road, tmp_path):
+    folder = tmp_path / 'm'
+    folder.mkdir()
+    (folder / f'{MANIFEST}.4711.part').write_text('{"classes": [')
+    assert tool.main(argv(road, folder, '--shard', '1/9')) == 0
+    assert len(made(folder)) == 3
+
+
+def test_a_full_disk_is_a_sentence_and_what_was_made_stays(road, tmp_path, monkeypatch, fails):
+    written, put = [], AtomicLocalBackend.put
+
+    def full_after_five(backend, content, target):
+        if len(written) == 6:  # the manifest and five maps
+            raise OSError(28, 'No space left on device')
+        written.append(target)
+        put(backend, content, target)
+
+    monkeypatch.setattr(AtomicLocalBackend, 'put', full_after_five)
+    line = fails(tool, argv(road, tmp_path / 'm'))
+    assert 'cannot be written (No space left on device)' in line
+    assert len(made(tmp_path / 'm')) == 5
 
 
 @pytest.fixture
