@@ -68,7 +68,7 @@ def load_labeller(
     return scores, Manifest(
         classes=classes,
         num_classes=scores.num_classes,
-        classifier=Path(classifier).name,
+        classifier=Path(classifier).name.removesuffix('.py'),
         checkpoint=_identity(path),
         topk=min(topk, scores.num_classes - 1),
         grid=grid,

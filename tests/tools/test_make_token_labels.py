@@ -94,7 +94,7 @@ def test_every_picture_gets_the_scores_of_the_classifier(road, maps):
 def test_the_manifest_names_classes_and_source(maps):
     manifest = json.loads((maps / MANIFEST).read_text())
     assert manifest['classes'] == sorted(LABEL_CLASSES)
-    assert manifest['classifier'] == LABELLER.name
+    assert manifest['classifier'] == LABELLER.stem
     assert re.fullmatch(r'labeller\.pth, sha256 [0-9a-f]{12}', manifest['checkpoint'])
 
 
