@@ -34,7 +34,9 @@ def files(wheel):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-@pytest.mark.parametrize('pattern', ['configs/**/*.py', 'tools/**/*.py', 'tools/**/*.sh'])
+@pytest.mark.parametrize(
+    'pattern', ['configs/**/*.py', 'configs/**/*.yml', 'tools/**/*.py', 'tools/**/*.sh']
+)
 def test_configs_and_tools_are_where_mim_looks(files, pattern):
     expected = {
         f'heracles_mm/.mim/{path.relative_to(ROOT)}': path.read_bytes()
@@ -55,6 +57,24 @@ def test_the_model_index_is_readable_from_the_wheel(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     modelindex.load(str(tmp_path / 'heracles_mm' / '.mim' / 'model-index.yml'))
+
+
+def test_mmpretrain_builds_a_classifier_of_the_wheel_by_its_name(wheel, tmp_path):
+    """The metafiles' paths and the configs' bases hold in the wheel's own folder."""
+    pytest.importorskip('mmpretrain')
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        'import heracles_mm.classification, mmpretrain\n'
+        "assert 'hamsa_b_imagenet' in mmpretrain.list_models('hamsa*')\n"
+        "print(mmpretrain.get_model('heracles_nano_parts')._config.filename)"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    config = Path(done.stdout.splitlines()[-1])
+    assert config == tmp_path / 'heracles_mm/.mim/configs/heracles_nano_parts.py'
 
 
 def test_the_data_and_its_notice_travel_together(files):

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from heracles_mm.backbones.arch import STAGES, Arch
 from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
 from heracles_mm.layers.embed import Downsample, Stem
+from heracles_mm.layers.init import init_weights
 
 SMALLEST_INPUT = 32
 """Pixels; below it the last stage would have less than one position."""
@@ -32,14 +33,16 @@ class Stage(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=BLOCK_NORM_EPS)
         self.with_cp = with_cp
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.embed(x)
+    def forward(self, x: Tensor, *, embed: bool = True, norm: bool = True) -> Tensor:
+        """``embed=False`` for an ``x`` that is embedded already, ``norm=False`` for the raw map."""
+        if embed:
+            x = self.embed(x)
         for block in self.blocks:
             if self.with_cp and self.training and torch.is_grad_enabled():
                 x = checkpoint(block, x, use_reentrant=False)
             else:
                 x = block(x)
-        return self.norm(x)
+        return self.norm(x) if norm else x
 
 
 class Pyramid(BaseModule):
@@ -89,7 +92,7 @@ class Pyramid(BaseModule):
             self._make_stage(stage, mixer, rates, with_cp)
             for stage in range(self.out_indices[-1] + 1)
         )
-        self.apply(_init)
+        self.apply(init_weights)
         self._freeze()
 
     def _make_stage(
@@ -120,13 +123,31 @@ class Pyramid(BaseModule):
         return tuple(self.arch.embed_dims[stage] for stage in self.out_indices)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return self.maps(self.stem(x))
+
+    def stem(self, x: Tensor) -> Tensor:
+        """First half of ``forward``: pictures (B, 3, H, W) to tokens (B, H / 4, W / 4, C_1)."""
         _check_picture(x)
-        maps = []
+        return self.stages[0].embed(x)  # type: ignore[operator]
+
+    def maps(self, tokens: Tensor, *, last_norm: bool = True) -> tuple[Tensor, ...]:
+        """Second half of ``forward``: the stem's tokens to the maps of ``out_indices``.
+
+        With ``last_norm=False`` the last map is the one before ``self.last_norm``, which the
+        caller then applies: a class token is made from that map.
+        """
+        maps, last = [], len(self.stages) - 1
+        x = tokens
         for index, stage in enumerate(self.stages):
-            x = stage(x)  # (B, H / s, W / s, C)
+            x = stage(x, embed=index > 0, norm=index < last or last_norm)  # (B, H / s, W / s, C)
             if index in self.out_indices:
                 maps.append(x.permute(0, 3, 1, 2).contiguous())  # (B, C, H / s, W / s)
         return tuple(maps)
+
+    @property
+    def last_norm(self) -> nn.LayerNorm:
+        """The norm behind the last stage that was built."""
+        return self.stages[-1].norm  # type: ignore[return-value]
 
     def train(self, mode: bool = True) -> 'Pyramid':
         super().train(mode)
@@ -169,18 +190,6 @@ class Pyramid(BaseModule):
             return before + 1 + int(rest[0]), count
         last = int(stage) == len(self.stages) - 1
         return (count - 1 if last else before + depths[int(stage)]), count
-
-
-def _init(module: nn.Module) -> None:
-    """Initialisation of upstream Heracles; norms and filters start as their modules make them."""
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Conv2d):
-        fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
-        nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
 
 
 def _check_picture(x: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Say that a data set is missing before anything is built."""
+"""Say that data are missing, and if it can be seen then, before anything is built."""
 
 import os
 import re
@@ -14,6 +14,16 @@ DOWNLOADS_ITSELF = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
 
 _ENVIRONMENT_VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(\S*?)\s*[\'"]?\}\}')
 """mmengine's substitution in a config's text: ``{{$NAME:default}}``."""
+
+_TRACEBACK = re.compile(r'Caught .*\n[\w.]+: ', re.DOTALL)
+
+
+class DataError(Exception):
+    """Data of a run are missing, damaged or do not fit; the message is one sentence."""
+
+    def __init__(self, message: str) -> None:
+        """A worker of a DataLoader hands the whole traceback on; only its last line is kept."""
+        super().__init__(_TRACEBACK.sub('', message).strip())
 
 
 @dataclass(frozen=True)

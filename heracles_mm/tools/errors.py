@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from heracles_mm.checkpoints import CheckpointError
+from heracles_mm.engine.dataset_check import DataError
 from heracles_mm.engine.distributed import LauncherError, close_process_group
 from heracles_mm.tools.build_errors import about_build_error
 
@@ -32,7 +33,7 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
     """
     try:
         tool()
-    except (ToolError, CheckpointError, LauncherError) as error:
+    except (ToolError, CheckpointError, DataError, LauncherError) as error:
         _tell(name, str(error))
         return USAGE_ERROR
     except Exception as error:

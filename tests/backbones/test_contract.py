@@ -73,6 +73,21 @@ def test_returns_and_builds_no_more_than_was_asked_for(name, out_indices):
     assert all(p.grad is not None for p in part.parameters())
 
 
+@pytest.mark.parametrize('out_indices', [(0, 3), (1,)])
+def test_forward_falls_into_stem_and_maps(name, out_indices):
+    """Where MixToken works, and where a class token reads the last map before its norm."""
+    backbone = tiny(name, out_indices=out_indices).eval()
+    nn.init.normal_(backbone.last_norm.weight)
+    x = torch.randn(2, 3, 64, 90)
+    tokens = backbone.stem(x)
+    assert tokens.shape == (2, 16, 23, TINY['embed_dims'][0])
+    expected, raw = backbone(x), backbone.maps(tokens, last_norm=False)
+    torch.testing.assert_close(backbone.maps(tokens), expected, rtol=0, atol=0)
+    torch.testing.assert_close(raw[:-1], expected[:-1], rtol=0, atol=0)
+    normed = backbone.last_norm(raw[-1].permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(normed, expected[-1])
+
+
 @pytest.mark.parametrize('frozen', range(-1, 5))
 def test_frozen_stages(name, frozen):
     """0 freezes the stem, k the stem and the first k stages; freezing outlives train()."""

@@ -2,24 +2,27 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from batches import BATCHES, SIDE
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
-from mmengine.structures import InstanceData
 from torch import nn
 
-pytest.importorskip('mmdet', reason='the configs are of mmdet, which is not installed')
-
 CONFIGS = sorted((Path(__file__).parents[2] / 'configs').glob('*.py'))
-SIDE = 96
+METHODS = {'mask_rcnn': 'mask r-cnn', 'tokenlabel': 'token labels'}
+"""A word of a config's file name, and what its first comment calls it."""
 
 
 @pytest.fixture(scope='module', params=CONFIGS, ids=lambda path: path.stem)
 def config(request) -> Config:
+    pytest.importorskip(_scope(request.param), reason='the library of the config')
     return Config.fromfile(request.param)
+
+
+def _scope(path: Path) -> str:
+    return Config.fromfile(path, import_custom_modules=False).default_scope
 
 
 @pytest.fixture(scope='module')
@@ -29,50 +32,35 @@ def model(config) -> nn.Module:
         return MODELS.build(config.model)
 
 
-def batch(model: nn.Module, count: int = 2) -> dict:
-    """Pictures with one square object each."""
-    from mmdet.structures import DetDataSample
-    from mmdet.structures.bbox import HorizontalBoxes
-    from mmdet.structures.mask import BitmapMasks
-
-    samples = []
-    for _ in range(count):
-        sample = DetDataSample(
-            metainfo=dict(
-                img_shape=(SIDE, SIDE),
-                ori_shape=(SIDE, SIDE),
-                scale_factor=(1.0, 1.0),
-                pad_shape=(SIDE, SIDE),
-                batch_input_shape=(SIDE, SIDE),
-            )
-        )
-        mask = np.zeros((1, SIDE, SIDE), np.uint8)
-        mask[0, 20:70, 30:80] = 1
-        sample.gt_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.tensor([[30.0, 20.0, 80.0, 70.0]])),
-            labels=torch.tensor([0]),
-            masks=BitmapMasks(mask, SIDE, SIDE),
-        )
-        sample.ignored_instances = InstanceData(
-            bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)
-        )
-        samples.append(sample)
-    pictures = [torch.randint(256, (3, SIDE, SIDE), dtype=torch.uint8) for _ in range(count)]
-    return model.data_preprocessor(dict(inputs=pictures, data_samples=samples), training=True)
+def batch(config: Config, model: nn.Module, count: int = 2) -> dict:
+    return BATCHES[config.default_scope](model, count)
 
 
 def test_its_first_comment_says_what_it_is(config):
     """The method, the model with its size, and the data stand in the first line."""
-    first = Path(config.filename).read_text().splitlines()[0].lower()
-    method, (family, arch) = 'mask r-cnn', (Path(config.filename).stem.split('_')[2:4])
+    path = Path(config.filename)
+    first = path.read_text().splitlines()[0].lower()
+    words = path.stem.split('_')
+    family = next(word for word in words if word in ('heracles', 'hamsa'))
+    arch = words[words.index(family) + 1]
     assert first.startswith('#')
-    assert method in first
-    assert family in first
-    assert (f'{family}-{arch}' in first) or (f'{arch} {family}' in first)
+    assert all(said in first for word, said in METHODS.items() if word in path.stem)
+    assert (
+        (f'{family}-{arch}' in first)
+        or (f'{family} {arch}' in first)
+        or (f'{arch} {family}' in first)
+    )
 
 
-def test_its_neck_takes_what_the_backbone_gives(config, model):
-    assert tuple(config.model.neck.in_channels) == model.backbone.out_channels
+def test_what_follows_the_backbone_takes_what_it_gives(config, model):
+    widths = model.backbone.out_channels
+    if config.default_scope == 'mmdet':
+        assert tuple(config.model.neck.in_channels) == widths
+    else:
+        assert config.model.neck.get('in_channels', widths[-1]) == widths[-1]
+        assert config.model.head.in_channels == widths[-1]
+        one_hot = config.model.data_preprocessor.get('num_classes')  # of mixed pictures' targets
+        assert one_hot in (None, config.model.head.num_classes)
 
 
 def test_its_work_goes_through_our_hooks_and_imports(config):
@@ -99,22 +87,25 @@ def test_norms_and_biases_do_not_decay_and_filters_and_kernels_do(config, model)
             assert decay[id(parameter)] == 0.05, name
 
 
-def test_it_trains_a_step_and_every_backbone_parameter_learns(model):
+def test_it_trains_a_step_and_every_parameter_learns(config, model):
     model.train()
-    losses, _ = model.parse_losses(model(**batch(model), mode='loss'))
+    losses, _ = model.parse_losses(model(**batch(config, model), mode='loss'))
     losses.backward()
     assert losses.isfinite()
-    lame = [n for n, p in model.backbone.named_parameters() if p.grad is None]
-    assert not lame
+    learning = model.backbone if config.default_scope == 'mmdet' else model
+    assert not [n for n, p in learning.named_parameters() if p.grad is None]
 
 
-def test_it_predicts(model, config):
+def test_it_predicts(config, model):
     model.eval()
     with torch.no_grad():
-        results = model(**batch(model, count=1), mode='predict')
-    found = results[0].pred_instances
-    assert found.masks.shape[1:] == (SIDE, SIDE)
-    assert len(found.scores) <= config.model.test_cfg.rcnn.max_per_img
+        result = model(**batch(config, model), mode='predict')[0]
+    if config.default_scope == 'mmdet':
+        assert result.pred_instances.masks.shape[1:] == (SIDE, SIDE)
+        assert len(result.pred_instances.scores) <= config.model.test_cfg.rcnn.max_per_img
+    else:
+        assert result.pred_score.shape == (config.model.head.num_classes,)
+        assert result.pred_score.sum().item() == pytest.approx(1, abs=1e-4)
 
 
 def test_schedules_end_with_the_training(config):
@@ -123,11 +114,38 @@ def test_schedules_end_with_the_training(config):
     assert all(m < length for s in config.param_scheduler for m in s.get('milestones', ()))
 
 
-def test_coco_is_where_the_environment_says(monkeypatch):
-    monkeypatch.setenv('COCO_ROOT', '/somewhere/coco')
-    config = Config.fromfile(CONFIGS[0].with_name('mask_rcnn_heracles_s_coco.py'))
-    assert config.train_dataloader.dataset.data_root == '/somewhere/coco'
-    assert config.val_evaluator.ann_file == '/somewhere/coco/annotations/instances_val2017.json'
-    monkeypatch.delenv('COCO_ROOT')
-    config = Config.fromfile(CONFIGS[0].with_name('mask_rcnn_heracles_s_coco.py'))
-    assert config.train_dataloader.dataset.data_root == 'data/coco/'
+PLACES = {
+    'mask_rcnn_heracles_s_coco': ('COCO_ROOT', 'data/coco/'),
+    'heracles_s_imagenet': ('IMAGENET_ROOT', 'data/imagenet/'),
+    'heracles_s_cifar10': ('CIFAR10_ROOT', 'data/cifar10/'),
+    'heracles_s_cifar100': ('CIFAR100_ROOT', 'data/cifar100/'),
+    'heracles_s_flowers102': ('FLOWERS102_ROOT', 'data/flowers102/'),
+    'heracles_s_cars': ('CARS_ROOT', 'data/stanford_cars/'),
+}
+
+
+@pytest.mark.parametrize(('name', 'variable', 'default'), [(k, *v) for k, v in PLACES.items()])
+def test_data_are_where_the_environment_says(name, variable, default, monkeypatch):
+    path = CONFIGS[0].with_name(f'{name}.py')
+    pytest.importorskip(_scope(path))
+    for value, place in (('/somewhere/data/', '/somewhere/data/'), (None, default)):
+        monkeypatch.delenv(variable, raising=False)
+        if value:
+            monkeypatch.setenv(variable, value)
+        config = Config.fromfile(path)
+        for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
+            assert loader.dataset.data_root == place
+        if 'ann_file' in config.val_evaluator:
+            assert config.val_evaluator.ann_file.startswith(place)
+
+
+def test_a_fine_tuned_classifier_starts_from_the_environments_checkpoint(monkeypatch):
+    """Backbone and class block, each by its prefix; the head has other classes."""
+    path = CONFIGS[0].with_name('hamsa_s_cars_384.py')
+    pytest.importorskip(_scope(path))
+    monkeypatch.setenv('PRETRAINED', '/somewhere/classifier.pth')
+    model = Config.fromfile(path).model
+    for part in ('backbone', 'neck'):
+        assert model[part].init_cfg.checkpoint == '/somewhere/classifier.pth'
+        assert model[part].init_cfg.prefix == f'{part}.'
+    assert 'checkpoint' not in model.head.init_cfg

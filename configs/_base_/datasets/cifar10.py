@@ -1,0 +1,12 @@
+# CIFAR-10, in RGB: 50000 pictures of 32x32 to train on, 10000 to test on. The folder that holds
+# cifar-10-batches-py/ is $CIFAR10_ROOT, else data/cifar10/; mmpretrain downloads what is not there.
+_base_ = './finetune.py'
+
+data_root = '{{$CIFAR10_ROOT:data/cifar10/}}'
+train_dataloader = dict(
+    dataset=dict(type='CIFAR10', data_root=data_root, split='train', pipeline=_base_.train_224),
+)
+val_dataloader = dict(
+    dataset=dict(type='CIFAR10', data_root=data_root, split='test', pipeline=_base_.test_224),
+)
+test_dataloader = val_dataloader

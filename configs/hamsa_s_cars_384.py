@@ -1,0 +1,8 @@
+# HAMSA-S, Stanford Cars at 384 px, fine-tuned from the classifier in $PRETRAINED: its kernels are
+# resampled to the larger maps.
+_base_ = './hamsa_s_cars.py'
+
+model = dict(backbone=dict(img_size=384), neck=dict(grid=(12, 12)))
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_384))
+val_dataloader = dict(dataset=dict(pipeline=_base_.test_384))
+test_dataloader = val_dataloader

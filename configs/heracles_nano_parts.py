@@ -1,0 +1,14 @@
+# Heracles nano, the embedded product photos: a classifier to pretrain in minutes on two CPU cores.
+_base_ = [
+    './_base_/models/classifier.py',
+    './_base_/datasets/parts.py',
+    './_base_/schedules/parts.py',
+]
+
+model = dict(
+    data_preprocessor=dict(num_classes=10),
+    backbone=dict(type='Heracles', arch='nano', spectral_stages=2, img_size=64, drop_path_rate=0.0),
+    neck=dict(type='ClassAttentionBlock', in_channels=192),
+    head=dict(num_classes=10, in_channels=192, loss=dict(_delete_=True, type='CrossEntropyLoss')),
+    train_cfg=None,
+)

@@ -1,0 +1,13 @@
+# Heracles-S, CIFAR-100 at 224 px, fine-tuned from the classifier in $PRETRAINED.
+_base_ = [
+    './_base_/models/pretrained_classifier.py',
+    './_base_/datasets/cifar100.py',
+    './_base_/schedules/finetune_100e.py',
+]
+
+model = dict(
+    data_preprocessor=dict(num_classes=100, to_rgb=False),  # the data set gives RGB
+    backbone=dict(type='Heracles', arch='s', spectral_stages=1, drop_path_rate=0.1),
+    neck=dict(type='ClassAttentionBlock', in_channels=448),
+    head=dict(num_classes=100, in_channels=448),
+)

@@ -1,0 +1,13 @@
+# Heracles-S, ImageNet-1k with token labels, 310 epochs, batch 1024, AdamW 1e-3. Published top-1:
+# 84.5.
+_base_ = [
+    './_base_/models/token_label_classifier.py',
+    './_base_/datasets/imagenet_tokenlabel.py',
+    './_base_/schedules/imagenet_tokenlabel_310e.py',
+]
+
+model = dict(
+    backbone=dict(type='Heracles', arch='s', spectral_stages=1, drop_path_rate=0.1),
+    neck=dict(type='ClassAttentionBlock', in_channels=448),
+    head=dict(in_channels=448),
+)

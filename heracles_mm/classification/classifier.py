@@ -1,0 +1,82 @@
+"""mmpretrain's image classifier with a class token between backbone and head."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmpretrain.models import ImageClassifier
+from mmpretrain.registry import MODELS
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+Features = tuple[Tensor, Tensor]
+"""Patches (B, H / 32, W / 32, C) and class token (B, C), both behind the backbone's last norm."""
+
+
+@MODELS.register_module()
+class ClassTokenClassifier(ImageClassifier):
+    """Backbone, class block, the backbone's last norm, head.
+
+    The class token is the mean of the last map *before* the backbone's last norm; the neck, a class
+    block, lets it read that map; then the norm is applied to token and patches. The norm stays in
+    the backbone, where a dense model that loads this checkpoint by ``prefix='backbone.'`` finds it.
+
+    Args:
+        backbone: a pyramid of this package, with the last of its stages in ``out_indices``.
+        neck: a class block, :class:`ClassAttentionBlock` or :class:`ClassSpectralBlock`.
+        head: mmpretrain's ``LinearClsHead``, which sees the class token alone, or
+            :class:`TokenLabelHead`.
+        mix_token: ``dict(type='MixToken')`` mixes the stem's tokens in training. Only with
+            :class:`TokenLabelHead`, and in the place of Mixup and CutMix.
+        **options: mmpretrain's ``ImageClassifier``.
+
+    Source: Heracles, upstream ``forward``.
+
+    Raises:
+        ValueError: ``mix_token`` beside a head without token labels, or beside Mixup or CutMix.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        head: dict | None = None,
+        mix_token: dict | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(backbone, neck, head, **options)
+        self.mix_token = MODELS.build(mix_token) if mix_token else None
+        if self.mix_token and not hasattr(self.head, 'dense'):
+            raise ValueError('mix_token mixes token labels, which need the head TokenLabelHead')
+        if self.mix_token and getattr(self.data_preprocessor, 'batch_augments', None):
+            raise ValueError(
+                'mix_token replaces Mixup and CutMix: leave batch_augments (train_cfg.augments) out'
+            )
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[DataSample]) -> dict[str, Tensor]:
+        """Losses of pictures (B, 3, H, W), their tokens mixed where ``mix_token`` says so."""
+        tokens = self.backbone.stem(inputs)
+        if self.mix_token is None:
+            return self.head.loss(self.features(tokens), data_samples)
+        tokens, cut = self.mix_token(tokens)
+        return self.head.loss(self.features(tokens), data_samples, cut=cut)
+
+    def extract_feat(
+        self, inputs: Tensor, stage: str = 'neck'
+    ) -> Features | tuple[Tensor, ...] | Tensor:
+        """Features of pictures (B, 3, H, W), as mmpretrain asks for them.
+
+        Args:
+            inputs: pictures.
+            stage: ``'backbone'`` for its maps, ``'neck'`` for :data:`Features`, ``'pre_logits'``
+                for what the head's last layer sees, the class token (B, C).
+        """
+        if stage == 'backbone':
+            return self.backbone(inputs)
+        features = self.features(self.backbone.stem(inputs))
+        return features if stage == 'neck' else self.head.pre_logits(features)
+
+    def features(self, tokens: Tensor) -> Features:
+        """:data:`Features` from the stem's tokens (B, H / 4, W / 4, C_1)."""
+        last = self.backbone.maps(tokens, last_norm=False)[-1]  # (B, C, H / 32, W / 32)
+        norm = self.backbone.last_norm
+        return norm(last.permute(0, 2, 3, 1)), norm(self.neck(last))

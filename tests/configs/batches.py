@@ -1,0 +1,67 @@
+"""A batch for a model of each library, as its data sets and preprocessor make it."""
+
+import math
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+from torch import nn
+
+SIDE = 96
+
+
+def pictures(count: int) -> list[torch.Tensor]:
+    return [torch.randint(256, (3, SIDE, SIDE), dtype=torch.uint8) for _ in range(count)]
+
+
+def detection(model: nn.Module, count: int) -> dict:
+    """Pictures with one square object each."""
+    from mmdet.structures import DetDataSample
+    from mmdet.structures.bbox import HorizontalBoxes
+    from mmdet.structures.mask import BitmapMasks
+
+    samples = []
+    for _ in range(count):
+        sample = DetDataSample(
+            metainfo=dict(
+                img_shape=(SIDE, SIDE),
+                ori_shape=(SIDE, SIDE),
+                scale_factor=(1.0, 1.0),
+                pad_shape=(SIDE, SIDE),
+                batch_input_shape=(SIDE, SIDE),
+            )
+        )
+        mask = np.zeros((1, SIDE, SIDE), np.uint8)
+        mask[0, 20:70, 30:80] = 1
+        sample.gt_instances = InstanceData(
+            bboxes=HorizontalBoxes(torch.tensor([[30.0, 20.0, 80.0, 70.0]])),
+            labels=torch.tensor([0]),
+            masks=BitmapMasks(mask, SIDE, SIDE),
+        )
+        sample.ignored_instances = InstanceData(
+            bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)
+        )
+        samples.append(sample)
+    return model.data_preprocessor(
+        dict(inputs=pictures(count), data_samples=samples), training=True
+    )
+
+
+def classification(model: nn.Module, count: int) -> dict:
+    """Pictures with a class and, for a TokenLabelHead, a label map of three classes each."""
+    from mmpretrain.structures import DataSample
+
+    cells = math.ceil(SIDE / 32)
+    samples = []
+    for label in range(count):
+        sample = DataSample().set_gt_label(label)
+        sample.set_field(torch.arange(3), 'token_ids')
+        sample.set_field(torch.randn(3), 'class_scores')
+        sample.set_field(torch.randn(3, cells, cells), 'token_scores')
+        samples.append(sample)
+    inputs = torch.stack(pictures(count))
+    return model.data_preprocessor(dict(inputs=inputs, data_samples=samples), training=True)
+
+
+BATCHES = {'mmdet': detection, 'mmpretrain': classification}
+"""``default_scope`` to the function that makes its batch."""
