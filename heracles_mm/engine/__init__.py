@@ -1,6 +1,9 @@
-"""Hooks and checks around mmengine's runner. Importing this registers the hooks."""
+"""Hooks and checks around mmengine's runner. Importing this registers the hooks, and lets mmengine
+read safetensors files."""
 
+import heracles_mm.checkpoints.safetensors_files  # noqa: F401
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
+from heracles_mm.engine.load_report_hook import LoadReportHook
 from heracles_mm.engine.plain_checkpoint_hook import PlainCheckpointHook
 
-__all__ = ['EvaluateFirstHook', 'PlainCheckpointHook']
+__all__ = ['EvaluateFirstHook', 'LoadReportHook', 'PlainCheckpointHook']
