@@ -152,9 +152,12 @@ class LoadReport:
             )
         if len(self.misshapen) > 3:
             lines.append(f'  other shape: {len(self.misshapen) - 3} more')
-        for name, some in (('missing', self.missing), ('not used', self.unexpected)):
-            if some:
-                lines.append(f'  {name} ({_by_group(some)}): {a_few(some)}')
+        if self.missing:
+            lines.append(f'  missing {len(self.missing)}: {a_few(self.missing)}')
+        if self.unexpected:
+            groups = Counter(map(_group, self.unexpected))
+            where = a_few(f'{count} of {name}' for name, count in groups.items())
+            lines.append(f'  not used {len(self.unexpected)}: {where}')
         return '\n'.join(lines)
 
 
@@ -174,10 +177,6 @@ def _group(key: str) -> str:
     """'backbone.stages.2' of a backbone's tensor, the first name of any other."""
     match = _GROUP.match(key)
     return match.group() if match else key
-
-
-def _by_group(keys: Iterable[str]) -> str:
-    return ', '.join(f'{count} of {name}' for name, count in Counter(map(_group, keys)).items())
 
 
 def _sizes(shapes: Shapes) -> list[tuple[int, int]]:
