@@ -69,8 +69,12 @@ def read_checkpoint(filename: str | Path, map_location: Any = 'cpu') -> Any:
     with read_plain_checkpoints_only():
         try:
             return CheckpointLoader.load_checkpoint(str(filename), map_location, logger='silent')
-        except (OSError, pickle.UnpicklingError) as error:  # of the loaders that are not ours
-            raise CheckpointError(f'the checkpoint {filename} cannot be read: {error}') from error
+        except (CheckpointError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # of the loaders that are not ours: the network, the content
+            raise CheckpointError(
+                f'the checkpoint {filename} cannot be read: {_first_line(error)}'
+            ) from error
 
 
 def load_from_local_plain(filename: str, map_location: Any) -> Any:
@@ -100,11 +104,14 @@ def _read(filename: str, path: Path, map_location: Any, weights_only: bool) -> A
     except pickle.UnpicklingError as error:
         raise CheckpointError(_why_refused(filename, path, str(error))) from error
     except Exception as error:
-        first_line = next(iter(str(error).splitlines()), '')
         raise CheckpointError(
             f'the checkpoint {filename} cannot be read, it may be damaged or cut short '
-            f'({type(error).__name__}: {first_line})'
+            f'({type(error).__name__}: {_first_line(error)})'
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), '')
 
 
 def _why_refused(filename: str, path: Path, torch_says: str) -> str:
