@@ -106,8 +106,9 @@ class LoudPretrainedInit(PretrainedInit):
         try:
             weights = weights_of(content)
             place = backbone_prefix(weights, module, self.prefix)
-            tell(f'weights of {self.checkpoint}{f", under {place!r}" if place else ""}')
             part = part_of(weights, place)
+            under = f', under {place!r}' if part and place else ''
+            tell(f'weights of {self.checkpoint}{under}')
             if module.strict_loading:
                 elsewhere = [key for key in weights if not key.startswith(place)]
                 _refuse_incomplete(LoadReport.of(module, part, elsewhere))
@@ -129,9 +130,9 @@ def tell(message: object, level: int = logging.INFO) -> None:
         print_log(str(message), logger='current', level=level)
 
 
-def tell_report(report: LoadReport) -> None:
-    """Log a report, as a warning where something is missing."""
-    tell(report, logging.INFO if report.complete else logging.WARNING)
+def tell_report(report: LoadReport, as_expected: bool) -> None:
+    """Log a report, as a warning where it is not what a user would expect."""
+    tell(report, logging.INFO if as_expected else logging.WARNING)
 
 
 def _is_pretrained(step: dict) -> bool:
@@ -147,7 +148,7 @@ def _after_loading(module: nn.Module, incompatible_keys: Any) -> None:
     if module.strict_loading and not by_torch:
         _refuse_incomplete(report, announced)
     if report != announced:
-        tell_report(report)
+        tell_report(report, as_expected=report.complete)
 
 
 def _refuse_incomplete(
@@ -159,7 +160,7 @@ def _refuse_incomplete(
     if objection is None:
         return
     if report != announced:
-        tell_report(report)
+        tell_report(report, as_expected=False)
     raise CheckpointError(f'{objection}{way_out}')
 
 

@@ -32,9 +32,10 @@ def weights_of(checkpoint: Any) -> dict[str, Tensor]:
         }
         if weights:
             return weights
-    holds = f'its entries are {a_few(checkpoint)}' if isinstance(checkpoint, dict) else 'it is a '
-    holds += '' if isinstance(checkpoint, dict) else type(checkpoint).__name__
-    raise CheckpointError(f'the checkpoint holds no weights: {holds}')
+        raise CheckpointError(
+            f'the checkpoint holds no weights: its entries are {a_few(checkpoint)}'
+        )
+    raise CheckpointError(f'the checkpoint holds no weights: it is a {type(checkpoint).__name__}')
 
 
 def backbone_prefix(weights: Iterable[str], backbone: nn.Module, wanted: str | None) -> str:

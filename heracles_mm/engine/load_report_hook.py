@@ -38,13 +38,17 @@ class LoadReportHook(Hook):
             return
         weights = weights_of(checkpoint)
         if len(backbones) == 1:
-            weights = _with_prefix(weights, *backbones.popitem())
+            weights = _with_prefix(weights, *next(iter(backbones.items())))
         if list(weights) != list(checkpoint.get('state_dict', ())):
             checkpoint['state_dict'] = weights
+        parts = {
+            backbone: LoadReport.of(backbone, part_of(weights, prefix))
+            for prefix, backbone in backbones.items()
+        }
         self._report = LoadReport.of(model, weights)
-        tell_report(self._report)
-        for prefix, backbone in _backbones(model).items():
-            backbone.announced = LoadReport.of(backbone, part_of(weights, prefix))
+        tell_report(self._report, as_expected=all(part.complete for part in parts.values()))
+        for backbone, part in parts.items():
+            backbone.announced = part
 
     def before_train(self, runner: Runner) -> None:
         """Training fills what the checkpoint did not."""
