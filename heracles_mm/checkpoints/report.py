@@ -65,7 +65,8 @@ class LoadReport:
         return {
             key: (stored[-2:], own[-2:])
             for key, (stored, own) in self._differing.items()
-            if key in self.resizable and len(stored) == len(own) and stored[:-2] == own[:-2]
+            if key in self.resizable and len(stored) == len(own)
+            if stored[:-2] == own[:-2] and all(stored)
         }
 
     @cached_property
