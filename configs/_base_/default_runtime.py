@@ -3,7 +3,10 @@ custom_imports = dict(
     imports=['heracles_mm', 'heracles_mm.engine'],
     allow_failed_imports=False,
 )
-custom_hooks = [dict(type='PlainCheckpointHook')]  # checkpoints of tensors and plain data only
+custom_hooks = [
+    dict(type='PlainCheckpointHook'),  # checkpoints of tensors and plain data only
+    dict(type='LoadReportHook'),  # what a checkpoint brings the whole model
+]
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

@@ -36,6 +36,7 @@ class Hamsa(Pyramid):
         with_cp: recompute blocks in the backward pass to save memory.
         drop_path_rate: of the last block, growing linearly from 0 (assumed: Heracles' 0.1 for S and
             B, 0.3 for L).
+        strict_loading: False lets weights load that hold only a part of the backbone.
         init_cfg: mmengine's, such as
             ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
@@ -60,6 +61,7 @@ class Hamsa(Pyramid):
         norm_eval: bool = False,
         with_cp: bool = False,
         drop_path_rate: float = 0.1,
+        strict_loading: bool = True,
         init_cfg: dict | list | None = None,
     ) -> None:
         check_fft_axes(fft_axes)
@@ -77,5 +79,6 @@ class Hamsa(Pyramid):
             norm_eval=norm_eval,
             with_cp=with_cp,
             drop_path_rate=drop_path_rate,
+            strict_loading=strict_loading,
             init_cfg=init_cfg,
         )

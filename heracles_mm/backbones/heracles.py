@@ -46,6 +46,7 @@ class Heracles(Pyramid):
         with_cp: recompute blocks in the backward pass to save memory.
         drop_path_rate: of the last block, growing linearly from 0 (published: 0.1 for S and B, 0.3
             for L).
+        strict_loading: False lets weights load that hold only a part of the backbone.
         init_cfg: mmengine's, such as
             ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
@@ -71,6 +72,7 @@ class Heracles(Pyramid):
         norm_eval: bool = False,
         with_cp: bool = False,
         drop_path_rate: float = 0.1,
+        strict_loading: bool = True,
         init_cfg: dict | list | None = None,
     ) -> None:
         if spectral_stages not in range(STAGES + 1):
@@ -91,5 +93,6 @@ class Heracles(Pyramid):
             norm_eval=norm_eval,
             with_cp=with_cp,
             drop_path_rate=drop_path_rate,
+            strict_loading=strict_loading,
             init_cfg=init_cfg,
         )

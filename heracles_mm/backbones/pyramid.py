@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from heracles_mm.backbones.arch import STAGES, Arch
+from heracles_mm.checkpoints import LoudLoading
 from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
 from heracles_mm.layers.embed import Downsample, Stem
 from heracles_mm.layers.init import init_weights
@@ -45,7 +45,7 @@ class Stage(nn.Module):
         return self.norm(x) if norm else x
 
 
-class Pyramid(BaseModule):
+class Pyramid(LoudLoading):
     """A four-stage backbone with strides 4, 8, 16 and 32.
 
     Args:
@@ -57,6 +57,7 @@ class Pyramid(BaseModule):
         norm_eval: keep the stem's BatchNorm statistics fixed while training.
         with_cp: recompute blocks in the backward pass to save memory.
         drop_path_rate: stochastic depth of the last block, growing linearly from 0.
+        strict_loading: refuse weights that leave a part of the backbone as it was.
         init_cfg: mmengine's, such as
             ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
@@ -76,9 +77,10 @@ class Pyramid(BaseModule):
         norm_eval: bool,
         with_cp: bool,
         drop_path_rate: float,
+        strict_loading: bool,
         init_cfg: dict | list | None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(init_cfg, strict_loading)
         self.arch = arch
         self.img_size = _checked_img_size(img_size)
         self.out_indices = _checked_out_indices(out_indices)

@@ -2,14 +2,23 @@
 
 from heracles_mm.checkpoints.atomic import AtomicLocalBackend
 from heracles_mm.checkpoints.latest import latest_checkpoint
-from heracles_mm.checkpoints.loading import CheckpointError, read_plain_checkpoints_only
+from heracles_mm.checkpoints.loading import (
+    CheckpointError,
+    check_checkpoint_file,
+    read_checkpoint,
+    read_plain_checkpoints_only,
+)
+from heracles_mm.checkpoints.loud import LoudLoading
 from heracles_mm.checkpoints.plain import from_plain, to_plain
 
 __all__ = [
     'AtomicLocalBackend',
     'CheckpointError',
+    'LoudLoading',
+    'check_checkpoint_file',
     'from_plain',
     'latest_checkpoint',
+    'read_checkpoint',
     'read_plain_checkpoints_only',
     'to_plain',
 ]

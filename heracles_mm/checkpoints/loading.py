@@ -4,21 +4,26 @@ A pickle can name any function and have it called. torch reads a file safely wit
 ``weights_only=True``, its default since 2.6; but torch.hub asks for the unsafe way, and the OneDL
 mmengine tries it after a refusal (and allows ``getattr`` before it). Here the safe way is the only
 one, unless the user names a file and says that it is trusted.
+
+mmengine.runner is imported inside the functions: it brings OpenCV, which ``import heracles_mm``
+must not.
 """
 
 import os
 import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 
 _FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _FORCE_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+
+
+_trusted: set[Path] = set()
 
 
 class CheckpointError(RuntimeError):
@@ -31,28 +36,64 @@ def read_plain_checkpoints_only(trusted: str | Path | None = None) -> Iterator[N
 
     Local files go through a loader of ours, registered with mmengine's CheckpointLoader, whose
     refusals are sentences. For everything else (URLs, object stores) torch's own switch, the
-    environment variable TORCH_FORCE_WEIGHTS_ONLY_LOAD, is set.
+    environment variable TORCH_FORCE_WEIGHTS_ONLY_LOAD, is set. Contexts may be nested; what an
+    outer one trusts stays trusted.
 
     Args:
         trusted: one local file that may hold Python objects, because the user said so.
     """
-    trusted_path = _absolute(trusted) if trusted is not None else None
+    from mmengine.runner.checkpoint import CheckpointLoader
 
-    def load_from_local_plain(filename: str, map_location: Any) -> Any:
-        path = _absolute(filename)
-        if not path.is_file():
-            raise CheckpointError(f'the checkpoint {filename} does not exist')
-        if path == trusted_path:
-            with _environment({_FORCE_SAFE: None}):
-                return _read(filename, path, map_location, weights_only=False)
-        return _read(filename, path, map_location, weights_only=True)
+    import heracles_mm.checkpoints.safetensors_files  # noqa: F401  (registers its scheme)
 
-    _set_local_loader(load_from_local_plain)
+    newly_trusted = {_absolute(trusted)} - _trusted if trusted is not None else set()
+    loader_before = CheckpointLoader._get_checkpoint_loader('')
+    _trusted.update(newly_trusted)
+    CheckpointLoader.register_scheme(prefixes='', loader=load_from_local_plain, force=True)
     try:
         with _environment({_FORCE_SAFE: '1', _FORCE_UNSAFE: None}):
             yield
     finally:
-        _set_local_loader(load_from_local)
+        CheckpointLoader.register_scheme(prefixes='', loader=loader_before, force=True)
+        _trusted.difference_update(newly_trusted)
+
+
+def read_checkpoint(filename: str | Path, map_location: Any = 'cpu') -> Any:
+    """Read one checkpoint safely: a file, or any place that mmengine takes, such as a URL.
+
+    Raises:
+        CheckpointError: it is missing, damaged, no checkpoint, or holds more than plain data.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    with read_plain_checkpoints_only():
+        try:
+            return CheckpointLoader.load_checkpoint(str(filename), map_location, logger='silent')
+        except (CheckpointError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # of the loaders that are not ours: the network, the content
+            raise CheckpointError(
+                f'the checkpoint {filename} cannot be read: {_first_line(error)}'
+            ) from error
+
+
+def load_from_local_plain(filename: str, map_location: Any) -> Any:
+    """Our loader of local files for mmengine's CheckpointLoader."""
+    path = check_checkpoint_file(filename)
+    if path in _trusted:
+        with _environment({_FORCE_SAFE: None}):
+            return _read(filename, path, map_location, weights_only=False)
+    return _read(filename, path, map_location, weights_only=True)
+
+
+def check_checkpoint_file(filename: str | Path) -> Path:
+    """The absolute path of a local checkpoint, or a CheckpointError that it is none."""
+    path = _absolute(filename)
+    if path.is_dir():
+        raise CheckpointError(f'the checkpoint {filename} is a folder: name a file in it')
+    if not path.is_file():
+        raise CheckpointError(f'the checkpoint {filename} does not exist')
+    return path
 
 
 def _read(filename: str, path: Path, map_location: Any, weights_only: bool) -> Any:
@@ -63,11 +104,14 @@ def _read(filename: str, path: Path, map_location: Any, weights_only: bool) -> A
     except pickle.UnpicklingError as error:
         raise CheckpointError(_why_refused(filename, path, str(error))) from error
     except Exception as error:
-        first_line = next(iter(str(error).splitlines()), '')
         raise CheckpointError(
             f'the checkpoint {filename} cannot be read, it may be damaged or cut short '
-            f'({type(error).__name__}: {first_line})'
+            f'({type(error).__name__}: {_first_line(error)})'
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), '')
 
 
 def _why_refused(filename: str, path: Path, torch_says: str) -> str:
@@ -86,10 +130,6 @@ def _why_refused(filename: str, path: Path, torch_says: str) -> str:
 
 def _absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(os.path.expanduser(path)))
-
-
-def _set_local_loader(loader: Callable[[str, Any], Any]) -> None:
-    CheckpointLoader.register_scheme(prefixes='', loader=loader, force=True)
 
 
 @contextmanager

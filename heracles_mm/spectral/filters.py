@@ -99,7 +99,7 @@ class SpectralFilter(nn.Module):
         channels, *grid = self.weight.shape
         check_stored(weight, key, (channels,), 'filter')
         if list(weight.shape[1:]) != grid:
-            logger.warning('%s: resampled from %s to %s', key, tuple(weight.shape[1:]), tuple(grid))
+            logger.info('%s: resampled from %s to %s', key, tuple(weight.shape[1:]), tuple(grid))
             periodic = TRANSFORMS[self.transform].periodic
             weight = resample_filter(weight, (grid[0], grid[1]), periodic)
         return weight

@@ -115,7 +115,7 @@ class TokenKernel(nn.Module):
         parts, channels, *grid = self.weight.shape
         check_stored(weight, key, (parts, channels), 'kernel')
         if list(weight.shape[2:]) != grid:
-            logger.warning('%s: resampled from %s to %s', key, tuple(weight.shape[2:]), tuple(grid))
+            logger.info('%s: resampled from %s to %s', key, tuple(weight.shape[2:]), tuple(grid))
             weight = resample_kernel(weight, (grid[0], grid[1]), self.fft_axes)
         return weight
 

@@ -12,8 +12,8 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-import heracles_mm.engine  # noqa: F401  (registers PlainCheckpointHook)
-from heracles_mm.checkpoints import read_plain_checkpoints_only
+import heracles_mm.engine  # noqa: F401  (registers our hooks)
+from heracles_mm.checkpoints import check_checkpoint_file, read_plain_checkpoints_only
 from heracles_mm.engine.dataset_check import missing_data
 from heracles_mm.engine.distributed import prepare_launcher
 from heracles_mm.tools.errors import OneLineParser, ToolError, say
@@ -121,9 +121,9 @@ def check_data(cfg: Config, stages: tuple[str, ...]) -> None:
 
 
 def check_checkpoint_path(path: str) -> None:
-    """Raise a ToolError about a local checkpoint that does not exist."""
-    if '://' not in path and not Path(path).expanduser().is_file():
-        raise ToolError(f'the checkpoint {path} does not exist')
+    """Raise a CheckpointError about a local checkpoint that is no file."""
+    if '://' not in path:
+        check_checkpoint_file(path)
 
 
 @contextmanager
@@ -132,12 +132,13 @@ def open_runner(name: str, cfg: Config, trusted: str | None) -> Iterator[Runner]
 
     Args:
         name: of the tool, for messages.
-        cfg: the config, which gets PlainCheckpointHook if it does not list it.
+        cfg: the config, which gets PlainCheckpointHook and LoadReportHook if it does not list them.
         trusted: a checkpoint file that may hold Python objects.
     """
     hooks = cfg.get('custom_hooks') or []
-    if not any(isinstance(h, dict) and type_name(h) == 'PlainCheckpointHook' for h in hooks):
-        cfg.custom_hooks = [*hooks, {'type': 'PlainCheckpointHook'}]
+    listed = {type_name(hook) for hook in hooks if isinstance(hook, dict)}
+    ours = [{'type': name} for name in ('PlainCheckpointHook', 'LoadReportHook')]
+    cfg.custom_hooks = [*hooks, *(hook for hook in ours if hook['type'] not in listed)]
     _limit_dynamo_cache()
     change = prepare_launcher(cfg)
     if change:

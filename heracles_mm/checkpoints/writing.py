@@ -1,0 +1,49 @@
+"""Write checkpoints of plain data, whole or not at all."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from heracles_mm.checkpoints.atomic import AtomicLocalBackend
+from heracles_mm.checkpoints.loading import CheckpointError
+
+SUFFIXES = ('.pth', '.safetensors')
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a CheckpointError for a name that does not say in which format to write."""
+    if path.suffix not in SUFFIXES:
+        raise CheckpointError(f'{path} must end in {" or ".join(SUFFIXES)}, which says the format')
+
+
+def checkpoint_bytes(weights: dict[str, Tensor], meta: dict[str, Any], path: Path) -> bytes:
+    """The content of a checkpoint: PyTorch's format or safetensors, as ``path`` ends.
+
+    Args:
+        weights: stored under ``state_dict``, on the CPU and without what else shares their memory.
+        meta: plain data; JSON for safetensors.
+        path: where it will be written.
+    """
+    weights = {key: tensor.detach().cpu().clone() for key, tensor in weights.items()}
+    if path.suffix == '.safetensors':
+        from heracles_mm.checkpoints.safetensors_files import safetensors_bytes
+
+        return safetensors_bytes(weights, meta, str(path))
+    file = io.BytesIO()
+    torch.save({'state_dict': weights, 'meta': meta}, file)
+    return file.getvalue()
+
+
+def write_whole(content: bytes, path: Path) -> None:
+    """Write a file that appears whole or not at all.
+
+    Raises:
+        CheckpointError: the folder or the disk refuses it.
+    """
+    try:
+        AtomicLocalBackend().put(content, path)
+    except OSError as error:
+        raise CheckpointError(f'{path} cannot be written: {error.strerror}') from error

@@ -1,0 +1,90 @@
+"""What a checkpoint brings the whole model: backbone, neck and heads."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import nn
+
+from heracles_mm.checkpoints import CheckpointError, LoudLoading
+from heracles_mm.checkpoints.loud import part_of, tell, tell_report
+from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
+from heracles_mm.checkpoints.report import LoadReport
+
+
+@HOOKS.register_module()
+class LoadReportHook(Hook):
+    """Recognise a checkpoint's wrapping and prefix, report on the whole model, test none in part.
+
+    The backbones report by themselves; with this hook in ``custom_hooks`` their report is a part of
+    the whole model's. Heads may be missing in training, a test needs them too, unless every
+    backbone has ``strict_loading=False``. Models without a backbone of this package are left alone.
+
+    It runs first (priority VERY_HIGH), so that other hooks find ``state_dict`` where they look.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._report: LoadReport | None = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Put the weights where mmengine looks for them, and say what they will bring."""
+        model = _unwrapped(runner.model)
+        backbones = _backbones(model)
+        if not backbones:
+            return
+        weights = weights_of(checkpoint)
+        if len(backbones) == 1:
+            weights = _with_prefix(weights, *next(iter(backbones.items())))
+        if list(weights) != list(checkpoint.get('state_dict', ())):
+            checkpoint['state_dict'] = weights
+        parts = {
+            backbone: LoadReport.of(backbone, part_of(weights, prefix))
+            for prefix, backbone in backbones.items()
+        }
+        self._report = LoadReport.of(model, weights)
+        tell_report(self._report, as_expected=all(part.complete for part in parts.values()))
+        for backbone, part in parts.items():
+            backbone.announced = part
+
+    def before_train(self, runner: Runner) -> None:
+        """Training fills what the checkpoint did not."""
+        self._report = None
+
+    def before_test(self, runner: Runner) -> None:
+        """Refuse to measure a model that is partly random."""
+        strict = any(b.strict_loading for b in _backbones(_unwrapped(runner.model)).values())
+        objection = self._report.objection() if self._report else None
+        if strict and objection:
+            raise CheckpointError(f'{objection}; a test needs the checkpoint of the whole model')
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.get_submodule('module')
+    return model
+
+
+def _backbones(model: nn.Module) -> dict[str, LoudLoading]:
+    """Prefix with its dot -> backbone."""
+    return {
+        f'{name}.' if name else '': module
+        for name, module in model.named_modules()
+        if isinstance(module, LoudLoading)
+    }
+
+
+def _with_prefix(weights: dict[str, Any], prefix: str, backbone: LoudLoading) -> dict[str, Any]:
+    """``weights`` with the backbone's under ``prefix``, wherever they stood."""
+    place = backbone_prefix(weights, backbone, prefix)
+    if place == prefix:
+        return weights
+    own = tuple(f'{place}{name}.' for name, _ in backbone.named_children())
+    tell(f'the weights of the backbone stand under {place!r}, this model has them under {prefix!r}')
+    return {
+        prefix + key[len(place) :] if key.startswith(own) else key: value
+        for key, value in weights.items()
+    }

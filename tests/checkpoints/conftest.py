@@ -1,0 +1,19 @@
+"""What was logged about a load, and the toy model of tests/tools."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from heracles_mm.checkpoints import loud
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools' / 'toy'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'backbones'))
+
+
+@pytest.fixture
+def log(monkeypatch) -> list[str]:
+    """The messages of the backbones about loading, in order."""
+    messages: list[str] = []
+    monkeypatch.setattr(loud, 'print_log', lambda text, **options: messages.append(text))
+    return messages
