@@ -1,0 +1,239 @@
+"""Measure our backbones beside peers: ``python -m heracles_mm.tools.benchmark``.
+
+Latency, training step and peak memory of backbones, or of filters alone with --operators. All
+candidates take turns in every round, and each figure is also given as ratio to a baseline. What
+the figures mean: docs/benchmark.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from heracles_mm.benchmark.cell import (
+    BACKBONE_STEPS,
+    DTYPES,
+    FILTER_STEPS,
+    MODES,
+    Cell,
+    Plan,
+    Row,
+    measure,
+)
+from heracles_mm.benchmark.errors import BenchmarkError
+from heracles_mm.benchmark.machine import environment, load
+from heracles_mm.benchmark.models import candidate
+from heracles_mm.benchmark.operators import FILTERS
+from heracles_mm.benchmark.report import (
+    cell_table,
+    growth_tables,
+    plot,
+    ratio_tables,
+    write_csv,
+    write_json,
+)
+from heracles_mm.benchmark.sizes import map_size, picture_size
+from heracles_mm.benchmark.timing import Budget
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
+
+NAME = 'benchmark'
+MODELS = (
+    'heracles_s', 'heracles_s_a2', 'hamsa_s', 'hamsa_s_real',
+    'swin_t', 'convnext_t', 'deit_s', 'pvt_v2_b2',
+)  # fmt: skip
+SIZES = ('1x224', '8x224', '1x512', '1x800x1280', '1x1024')
+MAPS = (
+    '8x32x56x56', '8x64x28x28', '1x32x128x128', '1x64x64x64', '1x32x200x320', '1x64x100x160',
+)  # fmt: skip
+"""What the filters of Heracles-S meet in stages 1 and 2 at 8x224, 1x512 and 1x800x1280."""
+
+WIDTH = 120
+"""Columns of the tables where the output goes into a file."""
+
+BUSY = 0.5
+"""A load average that says: something else was running when the benchmark began."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure; ``argv`` defaults to the command line. Returns the exit code."""
+    return run_tool(NAME, lambda: benchmark(argv))
+
+
+def benchmark(argv: list[str] | None) -> None:
+    """Parse ``argv`` and measure, raising the errors that ``main`` turns into a sentence."""
+    try:
+        _benchmark(_parser().parse_args(argv))
+    except BenchmarkError as error:
+        raise ToolError(str(error)) from error
+
+
+def _benchmark(args: argparse.Namespace) -> None:
+    plan = _plan(args)
+    device = _device(args.device)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    for path in (args.csv, args.json, args.plot):
+        if path and not path.parent.is_dir():
+            raise ToolError(f'the folder of {path} does not exist')
+    cells = [
+        Cell(size, dtype, mode, device)
+        for size in args.sizes
+        for dtype in args.dtypes
+        for mode in args.modes
+    ]
+    about: dict = {
+        'machine': environment(device),
+        'load_at_start': load(),
+        'seed': plan.seed,
+        'budget': plan.budget._asdict(),
+        'baseline': plan.baseline,
+        'built': {candidate.name: candidate.built for candidate in plan.candidates},
+    }
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    _print_about(console, about)
+    rows: list[Row] = []
+    for cell in cells:
+        found = measure(cell, plan, lambda message: say(NAME, message))
+        console.print(cell_table(cell, found, plan.baseline))
+        rows += found
+        about['load_at_end'] = load()
+        _save(args, rows, about)  # after every cell: an interrupted run keeps what it measured
+    for table in (*ratio_tables(rows, plan.baseline), *growth_tables(rows)):
+        console.print(table)
+    _print_load(console, about)
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """Fill in what the command line left open, and check it."""
+    steps = FILTER_STEPS if args.operators else BACKBONE_STEPS
+    names = args.models or list(FILTERS if args.operators else MODELS)
+    args.sizes = [
+        (map_size if args.operators else picture_size)(text)
+        for text in args.sizes or (MAPS if args.operators else SIZES)
+    ]
+    whats = args.what or list(steps)[1 if args.operators else 0 :][:1]
+    if unknown := [what for what in whats if what not in steps]:
+        raise ToolError(f'--what: unknown {unknown[0]!r}, choose from {", ".join(steps)}')
+    if args.operators:
+        if unknown := [name for name in names if name not in FILTERS]:
+            raise ToolError(f'unknown filter {unknown[0]!r}: choose from {", ".join(FILTERS)}')
+        if args.dtypes != ['float32']:
+            raise ToolError('--operators measures in float32, in which filters always compute')
+        candidates = [FILTERS[name] for name in dict.fromkeys(names)]
+    else:
+        candidates = [candidate(name) for name in dict.fromkeys(names)]
+    usual = 'rfft2' if args.operators else 'swin_t'
+    baseline = args.baseline or (usual if usual in names else names[0])
+    if baseline not in names:
+        raise ToolError(
+            f'the baseline {baseline!r} is not measured: choose one of {", ".join(names)}'
+        )
+    budget = Budget(args.rounds, args.seconds, args.most_rounds)
+    return Plan(candidates, steps, whats, baseline, budget, args.seed)
+
+
+def _device(name: str) -> torch.device:
+    if name == 'cuda' and not torch.cuda.is_available():
+        raise ToolError('--device cuda needs a CUDA device and torch sees none: use --device cpu')
+    return torch.device(name)
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=NAME,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        '--models',
+        nargs='+',
+        metavar='NAME[:OPTION=VALUE,...]',
+        help=f'default: {" ".join(MODELS)}; also heracles:arch=b,transform=hartley and so on, and '
+        f'names of timm; with --operators filters, default: {" ".join(FILTERS)}',
+    )
+    add('--operators', action='store_true', help='measure single filters instead of backbones')
+    add(
+        '--sizes',
+        nargs='+',
+        metavar='BxHxW',
+        help=f'BxS or BxHxW, default: {" ".join(SIZES)}; with --operators BxCxHxW, default: '
+        f'{" ".join(MAPS)}',
+    )
+    add('--dtypes', nargs='+', choices=list(DTYPES), default=['float32'], help='by autocast')
+    add('--modes', nargs='+', choices=MODES, default=['eager'])
+    add(
+        '--what',
+        nargs='+',
+        help=f'{", ".join(BACKBONE_STEPS)} (default: forward); with --operators '
+        f'{", ".join(FILTER_STEPS)} (default: forward+backward)',
+    )
+    add('--baseline', metavar='NAME', help='default: swin_t or rfft2, else the first model')
+    add('--device', choices=['cpu', 'cuda'], default='cpu')
+    add('--threads', type=_positive, help="CPU threads (default: torch's own choice)")
+    add('--rounds', type=_positive, default=5, help='least rounds of a cell (default: 5)')
+    add(
+        '--seconds',
+        type=float,
+        default=5,
+        help='least time for the rounds of one kind of measurement in a cell (default: 5)',
+    )
+    add('--most-rounds', type=_positive, default=200, help='most rounds of a cell (default: 200)')
+    add('--seed', type=int, default=0)
+    for name, what in (('csv', 'table'), ('json', 'everything'), ('plot', 'picture, such as png')):
+        add(f'--{name}', type=Path, metavar='FILE', help=f'write the {what} to this file')
+    return parser
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+_positive.__name__ = 'positive whole number'  # argparse puts it into its sentence
+
+
+def _save(args: argparse.Namespace, rows: list[Row], about: dict) -> None:
+    if args.csv:
+        write_csv(args.csv, rows)
+    if args.json:
+        write_json(args.json, rows, about)
+    if args.plot:
+        plot(rows, _title(about['machine'])).savefig(args.plot, dpi=130)
+
+
+def _title(machine: dict) -> str:
+    device = machine['cpu'] if machine['device'] == 'CPU' else machine['device']
+    return f'{device}, {machine["threads"]} CPU threads, torch {machine["torch"]}'
+
+
+def _print_about(console: Console, about: dict) -> None:
+    machine = about['machine']
+    console.print(
+        f'heracles_mm {machine["heracles_mm"]}, torch {machine["torch"]}, Python '
+        f'{machine["python"]}, on {machine["device"]}, {machine["threads"]} threads'
+    )
+    console.print(
+        f'CPU: {machine["cpu"]}, {machine["cpu_cores"]} cores, {machine["cpu_capability"]}'
+    )
+    variables = ', '.join(f'{name}={value}' for name, value in machine['variables'].items())
+    console.print(f'Environment: {variables or "no variable for threads or allocators is set"}')
+    console.print(f'Random weights and inputs, seed {about["seed"]}. Candidates:')
+    for name, built in about['built'].items():
+        console.print(f'  {name}: {built}', markup=False)
+
+
+def _print_load(console: Console, about: dict) -> None:
+    first, last = about['load_at_start'], about['load_at_end']
+    if first is None:
+        return
+    busy = ' Other work was running: trust ratios, not times.' if first > BUSY else ''
+    console.print(f'Load average over a minute: {first:.1f} at start, {last:.1f} at end.{busy}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
