@@ -1,6 +1,7 @@
 """Peak memory of a call, counted in bytes that torch's allocator handed out."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def _allocations(call: Call) -> list[int]:
     torch's profiler records every call of the CPU allocator, those inside an operator and inside
     compiled code too.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # it tells stderr that it starts and stops
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profiler:
         call()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'trace.json'

@@ -23,11 +23,11 @@ COLUMNS = (
 
 def cell_table(cell: Cell, rows: Sequence[Row], baseline: str) -> Table:
     """Everything measured in one cell."""
-    table = Table(title=str(cell), title_justify='left')
+    table = _table(str(cell))
     for name in ('', 'model'):
         table.add_column(name, no_wrap=True)
-    for name in ('median', 'quartiles', '', f'x {baseline}', 'img/s', 'GMAC', '% of matmul rate'):
-        table.add_column(name, justify='right', no_wrap=name != '% of matmul rate')
+    for name in ('median', 'quartiles', '', f'x {baseline}', 'img/s', 'GMAC', 'of matmul rate'):
+        table.add_column(name, justify='right', no_wrap=name != 'of matmul rate')
     shown = ''
     for row in rows:
         unit, factor = UNITS.get(row.what, MILLISECONDS)
@@ -42,8 +42,8 @@ def cell_table(cell: Cell, rows: Sequence[Row], baseline: str) -> Table:
             unit,
             f'{row.ratio.median:.3f}',
             _or_nothing(row.images_per_second, '.3g'),
-            _or_nothing(row.macs and row.macs / 1e9, '.3g'),
-            _or_nothing(row.matmul_share and row.matmul_share * 100, '.0f'),
+            f'{row.macs / 1e9:.3g}' if row.macs else '',
+            f'{row.matmul_share:.0%}' if row.matmul_share else '',
         )
         shown = row.what
     return table
@@ -53,7 +53,7 @@ def ratio_tables(rows: Sequence[Row], baseline: str) -> Iterable[Table]:
     """Per kind of measurement: models down, sizes across, ratios to the baseline inside."""
     for (what, dtype, mode), group in _grouped(rows).items():
         sizes = list(dict.fromkeys(row.size.name for row in group))
-        table = Table(title=f'{what}, {dtype}, {mode}: ratio to {baseline}', title_justify='left')
+        table = _table(f'{what}, {dtype}, {mode}: ratio to {baseline}')
         table.add_column('model', no_wrap=True)
         for size in sizes:
             table.add_column(size, justify='right', no_wrap=True)
@@ -64,17 +64,22 @@ def ratio_tables(rows: Sequence[Row], baseline: str) -> Iterable[Table]:
 
 
 def growth_tables(rows: Sequence[Row]) -> Iterable[Table]:
-    """Per kind of measurement and batch with several sizes: growth of the median over growth of the
-    pixels, from the smallest size on. 1 means that cost grows as the pixels do."""
-    for (what, dtype, mode), group in _grouped(rows).items():
-        for batch in sorted({row.size.batch for row in group}):
-            same = sorted((r for r in group if r.size.batch == batch), key=lambda r: r.size.pixels)
+    """Per kind of timing and batch with several sizes: growth of the median over growth of the
+    pixels, from the smallest size on. 1 means that time grows as the pixels do."""
+    timed = [row for row in rows if row.what != 'memory']
+    for (what, dtype, mode), group in _grouped(timed).items():
+        for series in dict.fromkeys(row.size.series for row in group):
+            same = sorted(
+                (row for row in group if row.size.series == series),
+                key=lambda row: row.size.pixels,
+            )
             sizes = list(dict.fromkeys(row.size for row in same))
             if len(sizes) < 2:
                 continue
             first = sizes[0]
-            title = f'{what}, {dtype}, {mode}: growth from {first.name} over growth in pixels'
-            table = Table(title=title, title_justify='left')
+            table = _table(
+                f'{what}, {dtype}, {mode}: growth of time from {first.name} over growth of pixels'
+            )
             table.add_column('model', no_wrap=True)
             for size in sizes[1:]:
                 table.add_column(size.name, justify='right', no_wrap=True)
@@ -125,12 +130,16 @@ def plot(rows: Sequence[Row], title: str) -> Figure:
     panels = {}
     for (what, dtype, mode), group in _grouped(rows).items():
         unit, factor = UNITS.get(what, MILLISECONDS)
-        lines: dict[str, dict[int, list[tuple[int, float]]]] = {}
+        lines: dict[str, dict[str, list[tuple[int, float]]]] = {}
         for row in sorted(group, key=lambda row: row.size.pixels):
-            points = lines.setdefault(row.model, {}).setdefault(row.size.batch, [])
+            points = lines.setdefault(row.model, {}).setdefault(row.size.series, [])
             points.append((row.size.pixels, row.value.median * factor))
         panels[f'{what}, {dtype}, {mode}'] = (unit, lines)
     return plot_costs(panels, title)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify='left', min_width=len(title))
 
 
 def _grouped(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Row]]:

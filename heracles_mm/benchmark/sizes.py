@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from heracles_mm.benchmark.errors import BenchmarkError
 
+PICTURE_CHANNELS = 3
 SMALLEST_SIDE = 32
 
 
@@ -18,6 +19,12 @@ class Size:
     @property
     def batch(self) -> int:
         return self.shape[0]
+
+    @property
+    def series(self) -> str:
+        """What sizes that differ in height and width alone have in common."""
+        batch, channels, *_ = self.shape
+        return f'batch {batch}' + (f', {channels} channels' if channels != PICTURE_CHANNELS else '')
 
     @property
     def pixels(self) -> int:
@@ -36,7 +43,7 @@ def picture_size(text: str) -> Size:
         raise BenchmarkError(
             f'the size {text} is too small: a side has at least {SMALLEST_SIDE} px'
         )
-    return Size(text, (batch, 3, sides[0], sides[-1]))
+    return Size(text, (batch, PICTURE_CHANNELS, sides[0], sides[-1]))
 
 
 def map_size(text: str) -> Size:

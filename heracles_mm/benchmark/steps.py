@@ -56,10 +56,12 @@ def filter_forward_backward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> 
     x = x.clone().requires_grad_()
     gradient = torch.randn_like(x)
 
-    def call() -> object:
+    def call() -> None:
         with _autocast(x, dtype):
             y = model(x)
-        return torch.autograd.grad(y, [x, *model.parameters()], gradient)
+        y.backward(gradient)
+        x.grad = None
+        model.zero_grad()
 
     return call
 
