@@ -20,6 +20,11 @@ OURS: dict[str, tuple[str, dict[str, object]]] = {
 }
 """Short names of ours -> (family, options)."""
 
+OURS_IN_SHORT = (
+    f'heracles_X, heracles_X_a2, hamsa_X, hamsa_X_real with X one of {", ".join(ARCHS)}, or '
+    'heracles or hamsa with options'
+)
+
 PEERS = {
     'swin_t': 'swin_tiny_patch4_window7_224',
     'convnext_t': 'convnext_tiny',
@@ -109,12 +114,12 @@ def _peer(text: str, name: str, options: dict[str, object]) -> Candidate:
         import timm
     except ModuleNotFoundError:
         raise BenchmarkError(
-            f'{text} is none of ours ({", ".join((*FAMILIES, *OURS))}) and peers come from timm, '
+            f'{text} is none of ours ({OURS_IN_SHORT}) and peers come from timm, '
             "which is not installed: pip install 'heracles-mm[benchmark]'"
         ) from None
     if not timm.is_model(name):
         raise BenchmarkError(
-            f'unknown model {text!r}: choose one of ours ({", ".join((*FAMILIES, *OURS))}), '
+            f'unknown model {text!r}: choose one of ours ({OURS_IN_SHORT}), '
             f'{", ".join(PEERS)}, or any other name of timm'
         )
     options = {'drop_path_rate': DROP_PATH_RATE, **options}

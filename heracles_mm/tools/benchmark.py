@@ -6,6 +6,7 @@ the figures mean: docs/benchmark.md.
 """
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from heracles_mm.benchmark.report import (
     write_csv,
     write_json,
 )
-from heracles_mm.benchmark.sizes import map_size, picture_size
+from heracles_mm.benchmark.sizes import Size, map_size, picture_size
 from heracles_mm.benchmark.timing import Budget
 from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
 
@@ -43,6 +44,8 @@ MODELS = (
     'heracles_s', 'heracles_s_a2', 'hamsa_s', 'hamsa_s_real',
     'swin_t', 'convnext_t', 'deit_s', 'pvt_v2_b2',
 )  # fmt: skip
+BASELINES = ['swin_t']
+FILTER_BASELINES = ['rfft2', 'torch_dct']
 SIZES = ('1x224', '8x224', '1x512', '1x800x1280', '1x1024')
 MAPS = (
     '8x32x56x56', '8x64x28x28', '1x32x128x128', '1x64x64x64', '1x32x200x320', '1x64x100x160',
@@ -70,68 +73,60 @@ def benchmark(argv: list[str] | None) -> None:
 
 
 def _benchmark(args: argparse.Namespace) -> None:
-    plan = _plan(args)
-    device = _device(args.device)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    plan, device = _plan(args), _device(args.device)
+    sizes = _sizes(args)
     for path in (args.csv, args.json, args.plot):
         if path and not path.parent.is_dir():
-            raise ToolError(f'the folder of {path} does not exist')
-    cells = [
-        Cell(size, dtype, mode, device)
-        for size in args.sizes
-        for dtype in args.dtypes
-        for mode in args.modes
-    ]
+            raise ToolError(f'the folder of {path} does not exist: make it first')
+    if args.threads:
+        torch.set_num_threads(args.threads)
     about: dict = {
         'machine': environment(device),
         'load_at_start': load(),
         'seed': plan.seed,
         'budget': plan.budget._asdict(),
-        'baseline': plan.baseline,
         'built': {candidate.name: candidate.built for candidate in plan.candidates},
     }
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     _print_about(console, about)
     rows: list[Row] = []
-    for cell in cells:
+    for size, dtype, mode in itertools.product(sizes, args.dtypes, args.modes):
+        cell = Cell(size, dtype, mode, device)
         found = measure(cell, plan, lambda message: say(NAME, message))
-        console.print(cell_table(cell, found, plan.baseline))
+        console.print(cell_table(cell, found))
         rows += found
         about['load_at_end'] = load()
         _save(args, rows, about)  # after every cell: an interrupted run keeps what it measured
-    for table in (*ratio_tables(rows, plan.baseline), *growth_tables(rows)):
+    for table in (*ratio_tables(rows), *growth_tables(rows)):
         console.print(table)
     _print_load(console, about)
 
 
 def _plan(args: argparse.Namespace) -> Plan:
     """Fill in what the command line left open, and check it."""
-    steps = FILTER_STEPS if args.operators else BACKBONE_STEPS
-    names = args.models or list(FILTERS if args.operators else MODELS)
-    args.sizes = [
-        (map_size if args.operators else picture_size)(text)
-        for text in args.sizes or (MAPS if args.operators else SIZES)
-    ]
-    whats = args.what or list(steps)[1 if args.operators else 0 :][:1]
-    if unknown := [what for what in whats if what not in steps]:
-        raise ToolError(f'--what: unknown {unknown[0]!r}, choose from {", ".join(steps)}')
+    steps, known, preferred = BACKBONE_STEPS, list(MODELS), BASELINES
     if args.operators:
-        if unknown := [name for name in names if name not in FILTERS]:
-            raise ToolError(f'unknown filter {unknown[0]!r}: choose from {", ".join(FILTERS)}')
+        steps, known, preferred = FILTER_STEPS, list(FILTERS), FILTER_BASELINES
         if args.dtypes != ['float32']:
             raise ToolError('--operators measures in float32, in which filters always compute')
-        candidates = [FILTERS[name] for name in dict.fromkeys(names)]
-    else:
-        candidates = [candidate(name) for name in dict.fromkeys(names)]
-    usual = 'rfft2' if args.operators else 'swin_t'
-    baseline = args.baseline or (usual if usual in names else names[0])
-    if baseline not in names:
-        raise ToolError(
-            f'the baseline {baseline!r} is not measured: choose one of {", ".join(names)}'
-        )
+    names = list(dict.fromkeys(args.models or known))
+    if args.operators and not set(names) <= set(known):
+        raise ToolError(f'--models: with --operators choose from {", ".join(known)}')
+    whats = list(dict.fromkeys(args.what or list(steps)[1 if args.operators else 0 :][:1]))
+    if not set(whats) <= set(steps):
+        raise ToolError(f'--what: choose from {", ".join(steps)}, not {" ".join(whats)}')
+    usual = [name for name in preferred if name in names] or names[:1]
+    baselines = list(dict.fromkeys(args.baseline or usual))
+    if not set(baselines) <= set(names):
+        raise ToolError(f'--baseline: choose from the models measured, {", ".join(names)}')
+    candidates = [FILTERS[name] if args.operators else candidate(name) for name in names]
     budget = Budget(args.rounds, args.seconds, args.most_rounds)
-    return Plan(candidates, steps, whats, baseline, budget, args.seed)
+    return Plan(candidates, steps, whats, baselines, budget, args.seed)
+
+
+def _sizes(args: argparse.Namespace) -> list[Size]:
+    read = map_size if args.operators else picture_size
+    return [read(text) for text in dict.fromkeys(args.sizes or (MAPS if args.operators else SIZES))]
 
 
 def _device(name: str) -> torch.device:
@@ -171,7 +166,13 @@ def _parser() -> OneLineParser:
         help=f'{", ".join(BACKBONE_STEPS)} (default: forward); with --operators '
         f'{", ".join(FILTER_STEPS)} (default: forward+backward)',
     )
-    add('--baseline', metavar='NAME', help='default: swin_t or rfft2, else the first model')
+    add(
+        '--baseline',
+        nargs='+',
+        metavar='NAME',
+        help='what ratios are taken to (default: swin_t, or rfft2 and torch_dct; the first model '
+        'where these are not measured)',
+    )
     add('--device', choices=['cpu', 'cuda'], default='cpu')
     add('--threads', type=_positive, help="CPU threads (default: torch's own choice)")
     add('--rounds', type=_positive, default=5, help='least rounds of a cell (default: 5)')
@@ -208,14 +209,14 @@ def _save(args: argparse.Namespace, rows: list[Row], about: dict) -> None:
 
 def _title(machine: dict) -> str:
     device = machine['cpu'] if machine['device'] == 'CPU' else machine['device']
-    return f'{device}, {machine["threads"]} CPU threads, torch {machine["torch"]}'
+    return f'{device}, CPU threads: {machine["threads"]}, torch {machine["torch"]}'
 
 
 def _print_about(console: Console, about: dict) -> None:
     machine = about['machine']
     console.print(
         f'heracles_mm {machine["heracles_mm"]}, torch {machine["torch"]}, Python '
-        f'{machine["python"]}, on {machine["device"]}, {machine["threads"]} threads'
+        f'{machine["python"]}, on {machine["device"]}, CPU threads: {machine["threads"]}'
     )
     console.print(
         f'CPU: {machine["cpu"]}, {machine["cpu_cores"]} cores, {machine["cpu_capability"]}'

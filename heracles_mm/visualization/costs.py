@@ -15,7 +15,7 @@ def plot_costs(panels: Mapping[str, tuple[str, Lines]], title: str) -> Figure:
 
     A model keeps its colour, a series its marker.
     """
-    figure = Figure(figsize=(6.4 * len(panels), 5), layout='constrained')
+    figure = Figure(figsize=(5.5 * len(panels) + 2, 4.5), layout='constrained')
     figure.suptitle(title)
     for axes, (name, (ylabel, lines)) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
@@ -36,5 +36,5 @@ def plot_costs(panels: Mapping[str, tuple[str, Lines]], title: str) -> Figure:
         axes.set(xscale='log', yscale='log', xlabel='pixels of the batch', ylabel=ylabel)
         axes.set_title(name, fontsize='medium')
         axes.grid(alpha=0.3, which='both')
-        axes.legend()
+    figure.legend(*axes.get_legend_handles_labels(), loc='outside right upper')
     return figure
