@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 from heracles_mm.benchmark.steps import Call
 
@@ -35,9 +35,7 @@ def _allocations(call: Call) -> list[int]:
     compiled code too.
     """
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # it tells stderr that it starts and stops
-    with profile(
-        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
-    ) as profiler:
+    with profile(profile_memory=True) as profiler:
         call()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'trace.json'

@@ -131,7 +131,7 @@ def _peer(text: str, name: str, options: dict[str, object]) -> Candidate:
         size = {'img_size': shape[-2:]} if sized else {}
         try:
             model = timm.create_model(name, **size, **options)
-        except TypeError as error:
+        except (TypeError, ValueError, AssertionError) as error:
             raise BenchmarkError(f'{text}: {error}') from error
         return TokenMap(model) if tokens else model
 

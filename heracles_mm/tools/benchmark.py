@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from heracles_mm.benchmark.cell import (
@@ -73,11 +74,8 @@ def benchmark(argv: list[str] | None) -> None:
 
 
 def _benchmark(args: argparse.Namespace) -> None:
-    plan, device = _plan(args), _device(args.device)
-    sizes = _sizes(args)
-    for path in (args.csv, args.json, args.plot):
-        if path and not path.parent.is_dir():
-            raise ToolError(f'the folder of {path} does not exist: make it first')
+    plan, sizes, device = _plan(args), _sizes(args), _device(args.device)
+    _check_files(args)
     if args.threads:
         torch.set_num_threads(args.threads)
     about: dict = {
@@ -96,10 +94,15 @@ def _benchmark(args: argparse.Namespace) -> None:
         console.print(cell_table(cell, found))
         rows += found
         about['load_at_end'] = load()
-        _save(args, rows, about)  # after every cell: an interrupted run keeps what it measured
+        if args.csv:  # after every cell: an interrupted run keeps what it measured
+            write_csv(args.csv, rows)
+        if args.json:
+            write_json(args.json, rows, about)
     for table in (*ratio_tables(rows), *growth_tables(rows)):
         console.print(table)
     _print_load(console, about)
+    if args.plot:
+        plot(rows, _title(about['machine'])).savefig(args.plot, dpi=130)
 
 
 def _plan(args: argparse.Namespace) -> Plan:
@@ -133,6 +136,16 @@ def _device(name: str) -> torch.device:
     if name == 'cuda' and not torch.cuda.is_available():
         raise ToolError('--device cuda needs a CUDA device and torch sees none: use --device cpu')
     return torch.device(name)
+
+
+def _check_files(args: argparse.Namespace) -> None:
+    """Refuse now what could not be written after hours of measuring."""
+    for path in (args.csv, args.json, args.plot):
+        if path and not path.parent.is_dir():
+            raise ToolError(f'the folder of {path} does not exist: make it first')
+    kinds = Figure().canvas.get_supported_filetypes()
+    if args.plot and args.plot.suffix[1:] not in kinds:
+        raise ToolError(f'--plot: {args.plot} ends in none of {", ".join(sorted(kinds))}')
 
 
 def _parser() -> OneLineParser:
@@ -196,15 +209,6 @@ def _positive(text: str) -> int:
 
 
 _positive.__name__ = 'positive whole number'  # argparse puts it into its sentence
-
-
-def _save(args: argparse.Namespace, rows: list[Row], about: dict) -> None:
-    if args.csv:
-        write_csv(args.csv, rows)
-    if args.json:
-        write_json(args.json, rows, about)
-    if args.plot:
-        plot(rows, _title(about['machine'])).savefig(args.plot, dpi=130)
 
 
 def _title(machine: dict) -> str:
