@@ -62,6 +62,19 @@ def test_peers_take_any_size(name, shape):
             assert {side // stride, math.ceil(side / stride)} & set(found.shape)
 
 
+def test_channels_last_holds_for_the_maps_and_changes_no_number():
+    """The convolutions pass on the layout of their weights."""
+    plain, last = (
+        candidate(f'heracles_nano:channels_last={value}').build((1, 3, 64, 64)).eval()
+        for value in (False, True)
+    )
+    last.load_state_dict(plain.state_dict())
+    stem = last.stages[0].embed.convs
+    x = torch.randn(1, 3, 64, 64)
+    assert stem(x).is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(last(x), plain(x), rtol=1e-4, atol=1e-5)
+
+
 def test_any_name_and_option_of_timm():
     pytest.importorskip('timm')
     model = candidate('convnext_atto:out_indices=(0,2),drop_path_rate=0').build((1, 3, 64, 64))
