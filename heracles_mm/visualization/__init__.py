@@ -1,7 +1,8 @@
 """Pictures of what a model does (matplotlib). Each function takes data and returns a figure."""
 
+from heracles_mm.visualization.costs import plot_costs
 from heracles_mm.visualization.curves import plot_curves
 from heracles_mm.visualization.detections import Detections, plot_detections
 from heracles_mm.visualization.scalars import read_scalars
 
-__all__ = ['Detections', 'plot_curves', 'plot_detections', 'read_scalars']
+__all__ = ['Detections', 'plot_costs', 'plot_curves', 'plot_detections', 'read_scalars']

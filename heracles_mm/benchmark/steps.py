@@ -1,0 +1,77 @@
+"""What is done once per round: a forward pass, a training step, and so on, as plain calls.
+
+Making a call puts the model into the mode (training or evaluation) that the call needs.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Call = Callable[[], object]
+"""One pass over the input of a cell."""
+
+
+def forward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> Call:
+    """A forward pass in evaluation and inference mode."""
+    model.eval()
+
+    def call() -> object:
+        with torch.inference_mode(), _autocast(x, dtype):
+            return model(x)
+
+    return call
+
+
+def forward_backward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> Call:
+    """Forward in training mode, backward of the sum of squares of all maps; no gradient is kept."""
+    model.train()
+
+    def call() -> None:
+        _backward(model, x, dtype)
+        model.zero_grad()
+
+    return call
+
+
+def training(model: nn.Module, x: Tensor, dtype: torch.dtype) -> Call:
+    """:func:`forward_backward` and a step of fused AdamW.
+
+    Its learning rate is 0, which does the whole arithmetic and leaves every step the same work.
+    """
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
+
+    def call() -> None:
+        _backward(model, x, dtype)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return call
+
+
+def filter_forward_backward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> Call:
+    """Forward and backward of a filter, from a given gradient of its output to those of its input
+    and weight: no loss, whose passes over the map would be as dear as the filter's own."""
+    x = x.clone().requires_grad_()
+    gradient = torch.randn_like(x)
+
+    def call() -> None:
+        with _autocast(x, dtype):
+            y = model(x)
+        y.backward(gradient)
+        x.grad = None
+        model.zero_grad()
+
+    return call
+
+
+def _backward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> None:
+    with _autocast(x, dtype):
+        maps = model(x)
+    maps = [maps] if isinstance(maps, Tensor) else maps
+    sum(m.float().square().sum() for m in maps).backward()
+
+
+def _autocast(x: Tensor, dtype: torch.dtype) -> torch.autocast:
+    return torch.autocast(x.device.type, dtype=dtype, enabled=dtype != torch.float32)

@@ -1,0 +1,244 @@
+"""Measure our backbones beside peers: ``python -m heracles_mm.tools.benchmark``.
+
+Latency, training step and peak memory of backbones, or of filters alone with --operators. All
+candidates take turns in every round, and each figure is also given as ratio to a baseline. What
+the figures mean: docs/benchmark.md.
+"""
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from heracles_mm.benchmark.cell import (
+    BACKBONE_STEPS,
+    DTYPES,
+    FILTER_STEPS,
+    MODES,
+    Cell,
+    Plan,
+    Row,
+    measure,
+)
+from heracles_mm.benchmark.errors import BenchmarkError
+from heracles_mm.benchmark.machine import environment, load
+from heracles_mm.benchmark.models import candidate
+from heracles_mm.benchmark.operators import FILTERS
+from heracles_mm.benchmark.report import (
+    cell_table,
+    growth_tables,
+    plot,
+    ratio_tables,
+    write_csv,
+    write_json,
+)
+from heracles_mm.benchmark.sizes import Size, map_size, picture_size
+from heracles_mm.benchmark.timing import Budget
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
+
+NAME = 'benchmark'
+MODELS = (
+    'heracles_s', 'heracles_s_a2', 'hamsa_s', 'hamsa_s_real',
+    'swin_t', 'convnext_t', 'deit_s', 'pvt_v2_b2',
+)  # fmt: skip
+BASELINES = ['swin_t']
+FILTER_BASELINES = ['rfft2', 'torch_dct']
+SIZES = ('1x224', '8x224', '1x512', '1x800x1280', '1x1024')
+MAPS = (
+    '8x32x56x56', '8x64x28x28', '1x32x128x128', '1x64x64x64', '1x32x200x320', '1x64x100x160',
+)  # fmt: skip
+"""What the filters of Heracles-S meet in stages 1 and 2 at 8x224, 1x512 and 1x800x1280."""
+
+WIDTH = 120
+"""Columns of the tables where the output goes into a file."""
+
+BUSY = 0.5
+"""A load average that says: something else was running when the benchmark began."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure; ``argv`` defaults to the command line. Returns the exit code."""
+    return run_tool(NAME, lambda: benchmark(argv))
+
+
+def benchmark(argv: list[str] | None) -> None:
+    """Parse ``argv`` and measure, raising the errors that ``main`` turns into a sentence."""
+    try:
+        _benchmark(_parser().parse_args(argv))
+    except BenchmarkError as error:
+        raise ToolError(str(error)) from error
+
+
+def _benchmark(args: argparse.Namespace) -> None:
+    plan, sizes, device = _plan(args), _sizes(args), _device(args.device)
+    _check_files(args)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    about: dict = {
+        'machine': environment(device),
+        'load_at_start': load(),
+        'seed': plan.seed,
+        'budget': plan.budget._asdict(),
+        'built': {candidate.name: candidate.built for candidate in plan.candidates},
+    }
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    _print_about(console, about)
+    rows: list[Row] = []
+    for size, dtype, mode in itertools.product(sizes, args.dtypes, args.modes):
+        cell = Cell(size, dtype, mode, device)
+        found = measure(cell, plan, lambda message: say(NAME, message))
+        console.print(cell_table(cell, found))
+        rows += found
+        about['load_at_end'] = load()
+        if args.csv:  # after every cell: an interrupted run keeps what it measured
+            write_csv(args.csv, rows)
+        if args.json:
+            write_json(args.json, rows, about)
+    for table in (*ratio_tables(rows), *growth_tables(rows)):
+        console.print(table)
+    _print_load(console, about)
+    if args.plot:
+        plot(rows, _title(about['machine'])).savefig(args.plot, dpi=130)
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """Fill in what the command line left open, and check it."""
+    steps, known, preferred = BACKBONE_STEPS, list(MODELS), BASELINES
+    if args.operators:
+        steps, known, preferred = FILTER_STEPS, list(FILTERS), FILTER_BASELINES
+        if args.dtypes != ['float32']:
+            raise ToolError('--operators measures in float32, in which filters always compute')
+    names = list(dict.fromkeys(args.models or known))
+    if args.operators and not set(names) <= set(known):
+        raise ToolError(f'--models: with --operators choose from {", ".join(known)}')
+    whats = list(dict.fromkeys(args.what or list(steps)[1 if args.operators else 0 :][:1]))
+    if not set(whats) <= set(steps):
+        raise ToolError(f'--what: choose from {", ".join(steps)}, not {" ".join(whats)}')
+    usual = [name for name in preferred if name in names] or names[:1]
+    baselines = list(dict.fromkeys(args.baseline or usual))
+    if not set(baselines) <= set(names):
+        raise ToolError(f'--baseline: choose from the models measured, {", ".join(names)}')
+    candidates = [FILTERS[name] if args.operators else candidate(name) for name in names]
+    budget = Budget(args.rounds, args.seconds, args.most_rounds)
+    return Plan(candidates, steps, whats, baselines, budget, args.seed)
+
+
+def _sizes(args: argparse.Namespace) -> list[Size]:
+    read = map_size if args.operators else picture_size
+    return [read(text) for text in dict.fromkeys(args.sizes or (MAPS if args.operators else SIZES))]
+
+
+def _device(name: str) -> torch.device:
+    if name == 'cuda' and not torch.cuda.is_available():
+        raise ToolError('--device cuda needs a CUDA device and torch sees none: use --device cpu')
+    return torch.device(name)
+
+
+def _check_files(args: argparse.Namespace) -> None:
+    """Refuse now what could not be written after hours of measuring."""
+    for path in (args.csv, args.json, args.plot):
+        if path and not path.parent.is_dir():
+            raise ToolError(f'the folder of {path} does not exist: make it first')
+    kinds = Figure().canvas.get_supported_filetypes()
+    if args.plot and args.plot.suffix[1:] not in kinds:
+        raise ToolError(f'--plot: {args.plot} ends in none of {", ".join(sorted(kinds))}')
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=NAME,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        '--models',
+        nargs='+',
+        metavar='NAME[:OPTION=VALUE,...]',
+        help=f'default: {" ".join(MODELS)}; also heracles:arch=b,transform=hartley and so on, and '
+        f'names of timm; with --operators filters, default: {" ".join(FILTERS)}',
+    )
+    add('--operators', action='store_true', help='measure single filters instead of backbones')
+    add(
+        '--sizes',
+        nargs='+',
+        metavar='BxHxW',
+        help=f'BxS or BxHxW, default: {" ".join(SIZES)}; with --operators BxCxHxW, default: '
+        f'{" ".join(MAPS)}',
+    )
+    add('--dtypes', nargs='+', choices=list(DTYPES), default=['float32'], help='by autocast')
+    add('--modes', nargs='+', choices=MODES, default=['eager'])
+    add(
+        '--what',
+        nargs='+',
+        help=f'{", ".join(BACKBONE_STEPS)} (default: forward); with --operators '
+        f'{", ".join(FILTER_STEPS)} (default: forward+backward)',
+    )
+    add(
+        '--baseline',
+        nargs='+',
+        metavar='NAME',
+        help='what ratios are taken to (default: swin_t, or rfft2 and torch_dct; the first model '
+        'where these are not measured)',
+    )
+    add('--device', choices=['cpu', 'cuda'], default='cpu')
+    add('--threads', type=_positive, help="CPU threads (default: torch's own choice)")
+    add('--rounds', type=_positive, default=5, help='least rounds of a cell (default: 5)')
+    add(
+        '--seconds',
+        type=float,
+        default=5,
+        help='least time for the rounds of one kind of measurement in a cell (default: 5)',
+    )
+    add('--most-rounds', type=_positive, default=200, help='most rounds of a cell (default: 200)')
+    add('--seed', type=int, default=0)
+    for name, what in (('csv', 'table'), ('json', 'everything'), ('plot', 'picture, such as png')):
+        add(f'--{name}', type=Path, metavar='FILE', help=f'write the {what} to this file')
+    return parser
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+_positive.__name__ = 'positive whole number'  # argparse puts it into its sentence
+
+
+def _title(machine: dict) -> str:
+    device = machine['cpu'] if machine['device'] == 'CPU' else machine['device']
+    return f'{device}, CPU threads: {machine["threads"]}, torch {machine["torch"]}'
+
+
+def _print_about(console: Console, about: dict) -> None:
+    machine = about['machine']
+    console.print(
+        f'heracles_mm {machine["heracles_mm"]}, torch {machine["torch"]}, Python '
+        f'{machine["python"]}, on {machine["device"]}, CPU threads: {machine["threads"]}'
+    )
+    console.print(
+        f'CPU: {machine["cpu"]}, {machine["cpu_cores"]} cores, {machine["cpu_capability"]}'
+    )
+    variables = ', '.join(f'{name}={value}' for name, value in machine['variables'].items())
+    console.print(f'Environment: {variables or "no variable for threads or allocators is set"}')
+    console.print(f'Random weights and inputs, seed {about["seed"]}. Candidates:')
+    for name, built in about['built'].items():
+        console.print(f'  {name}: {built}', markup=False)
+
+
+def _print_load(console: Console, about: dict) -> None:
+    first, last = about['load_at_start'], about['load_at_end']
+    if first is None:
+        return
+    busy = ' Other work was running: trust ratios, not times.' if first > BUSY else ''
+    console.print(f'Load average over a minute: {first:.1f} at start, {last:.1f} at end.{busy}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
