@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from heracles_mm.layers.banded_ffn import banded, banded_ffn
 from heracles_mm.layers.channels_last import Conv2dLast
 
 
@@ -18,4 +19,7 @@ class ConvFFN(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        if banded(x, self.fc1.out_features):
+            layers = (self.fc1, self.dwconv, self.fc2)
+            return banded_ffn(x, *(t for layer in layers for t in (layer.weight, layer.bias)))
         return self.fc2(self.act(self.dwconv(self.fc1(x))))
