@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from heracles_mm.layers.eager import eager_cpu
+from heracles_mm.spectral.eager import eager_cpu
 
 BAND_BYTES = 4 * 2**20
 """Of the hidden map at a time: about the second-level cache of two cores. Anything from 2 to 6 MB
@@ -46,9 +46,14 @@ class _BandedFFN(torch.autograd.Function):
     def forward(x, w1, b1, kernel, bias, w2, b2):
         x = x.contiguous()
         out = torch.empty_like(x)
-        inner = w1.mT.contiguous(), b1, kernel, bias, w2.mT.contiguous(), b2
-        for picture, result in zip(x, out, strict=True):
-            _forward_bands(picture, result, *inner)
+        weights = (w1.mT, b1, kernel, bias, w2.mT, b2)
+        if _pictures_at_a_time(x, len(w1)):
+            for pictures, results in _groups(len(w1), x, out):
+                _forward_pictures(pictures, results, *weights)
+        else:
+            weights = (w1.mT.contiguous(), b1, kernel, bias, w2.mT.contiguous(), b2)
+            for picture, result in zip(x, out, strict=True):
+                _forward_bands(picture, result, *weights)
         return out
 
     @staticmethod
@@ -58,13 +63,42 @@ class _BandedFFN(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        x, w1, b1, kernel, bias, w2 = ctx.saved_tensors
-        dx = torch.empty_like(x, memory_format=torch.contiguous_format)
-        sums = [torch.zeros_like(w) for w in (w1, b1, kernel, bias, w2)]
+        x, *weights = ctx.saved_tensors
         gradient = gradient.contiguous()
-        for picture, dpicture, dout in zip(x.contiguous(), dx, gradient, strict=True):
-            _backward(picture, dpicture, dout, (w1, b1, kernel, bias, w2), sums)
+        dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
+        sums = [torch.zeros_like(w) for w in weights]
+        for group in _groups(len(weights[0]), x.contiguous(), dx, gradient):
+            _backward(*group, weights, sums)
         return dx, *sums, gradient.sum((0, 1, 2))
+
+
+def _pictures_at_a_time(x: Tensor, hidden: int) -> int:
+    """How many pictures' hidden maps fit; 0 if not even one does."""
+    return BAND_BYTES // (x[0, ..., 0].numel() * hidden * x.itemsize)
+
+
+def _groups(hidden: int, *maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The pictures of maps of one shape in step, as many at a time as fit, at least one."""
+    count = max(1, _pictures_at_a_time(maps[0], hidden))
+    return zip(*(m.split(count) for m in maps), strict=True)
+
+
+def _forward_pictures(
+    x: Tensor,
+    out: Tensor,
+    w1: Tensor,  # (C, hidden)
+    b1: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    w2: Tensor,  # (hidden, C)
+    b2: Tensor,
+) -> None:
+    """Write the result for ``x`` (B, H, W, C) to ``out``."""
+    channels, hidden = w1.shape
+    h = torch.addmm(b1, x.view(-1, channels), w1).view(*x.shape[:3], hidden)
+    y = F.conv2d(h.permute(0, 3, 1, 2), kernel, bias, padding=1, groups=hidden)
+    y = torch.ops.aten.gelu_(y).permute(0, 2, 3, 1).reshape(-1, hidden)
+    torch.addmm(b2, y, w2, out=out.view(-1, channels))
 
 
 def _forward_bands(
@@ -110,19 +144,18 @@ def _forward_bands(
 
 
 def _backward(
-    x: Tensor, dx: Tensor, dout: Tensor, weights: tuple[Tensor, ...], sums: list[Tensor]
+    x: Tensor, dx: Tensor, dout: Tensor, weights: list[Tensor], sums: list[Tensor]
 ) -> None:
-    """Write the gradient of one picture to ``dx``, and add those of the weights to ``sums``."""
-    height, width, channels = x.shape
+    """Add the gradient of ``x`` (B, H, W, C) to ``dx``, and those of the weights to ``sums``."""
+    pictures, height, width, channels = x.shape
     tokens, dtokens, dout = (t.view(-1, channels) for t in (x, dx, dout))
-    dx.zero_()
     w1, b1, kernel, bias, w2 = weights
     dw1, db1, dkernel, dbias, dw2 = sums
-    for part in _channel_blocks(len(w1), height * width * x.itemsize):
+    for part in _channel_blocks(len(w1), len(tokens) * x.itemsize):
         count = len(w1[part])
 
         def as_map(flat: Tensor, count: int = count) -> Tensor:
-            return flat.view(1, height, width, count).permute(0, 3, 1, 2)
+            return flat.view(pictures, height, width, count).permute(0, 3, 1, 2)
 
         hidden = as_map(torch.addmm(b1[part], tokens, w1[part].mT))
         local = F.conv2d(hidden, kernel[part], bias[part], padding=1, groups=count)
