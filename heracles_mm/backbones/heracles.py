@@ -40,7 +40,7 @@ class Heracles(Pyramid):
             shifts. Only with ``transform='hartley'``.
         kv_grid: bound on the keys and values of the attention stages, for dense prediction (ours,
             off by default): on maps of more than ``kv_grid`` positions along an axis they are
-            averaged over as many cells. The weights are the same; with 28 nothing changes at 224 px.
+            averaged over as many cells. Same weights; with 28 nothing changes at 224 px.
         img_size: side, or (height, width), in px that the filters' grids are made for; any other
             input size resamples them.
         out_indices: stages whose maps are returned; those behind the last are not built.

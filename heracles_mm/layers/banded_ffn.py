@@ -67,8 +67,8 @@ class _BandedFFN(torch.autograd.Function):
         gradient = gradient.contiguous()
         dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
         sums = [torch.zeros_like(w) for w in weights]
-        for group in _groups(len(weights[0]), x.contiguous(), dx, gradient):
-            _backward(*group, weights, sums)
+        for part, dpart, dout in _groups(len(weights[0]), x.contiguous(), dx, gradient):
+            _backward(part, dpart, dout, weights, sums)
         return dx, *sums, gradient.sum((0, 1, 2))
 
 

@@ -1,5 +1,7 @@
 """What lies before the blocks of a stage: the stem, and the downsampling between stages."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,14 +32,15 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)  # as all maps behind it
-        for conv, norm in zip(self.convs[0::3], self.convs[1::3], strict=True):
+        layers = list(self.convs)
+        for conv, norm in zip(layers[0::3], layers[1::3], strict=True):
             x = F.relu(_conv_norm(x, conv, norm), inplace=True)
         return self.norm(self.proj(x).permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
 
 
-def _conv_norm(x: Tensor, conv: nn.Conv2d, norm: nn.modules.batchnorm._BatchNorm) -> Tensor:
+def _conv_norm(x: Tensor, conv: Any, norm: Any) -> Tensor:
     """``norm(conv(x))``; with fixed statistics as one convolution, since both are linear."""
-    if norm.training or norm.running_mean is None or norm.running_var is None:
+    if norm.training or getattr(norm, 'running_var', None) is None:
         return norm(conv(x))
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     weight = conv.weight * scale[:, None, None, None]

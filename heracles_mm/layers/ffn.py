@@ -20,6 +20,7 @@ class ConvFFN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if banded(x, self.fc1.out_features):
-            layers = (self.fc1, self.dwconv, self.fc2)
-            return banded_ffn(x, *(t for layer in layers for t in (layer.weight, layer.bias)))
+            fc1, conv, fc2 = self.fc1, self.dwconv, self.fc2
+            assert conv.bias is not None
+            return banded_ffn(x, fc1.weight, fc1.bias, conv.weight, conv.bias, fc2.weight, fc2.bias)
         return self.fc2(self.act(self.dwconv(self.fc1(x))))

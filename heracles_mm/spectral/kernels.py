@@ -96,10 +96,8 @@ class TokenKernel(nn.Module):
             parts = half_spectrum(maps, self.fft_axes, fourier.NORMALISATION.kernels)
             real, imaginary = parts.real, parts.imag
             if len(parts) == 2:  # R + jI and R - jI
-                real = torch.stack((real[0] - imaginary[1], real[0] + imaginary[1]))
-                imaginary = torch.stack(
-                    (imaginary[0] + parts[1].real, imaginary[0] - parts[1].real)
-                )
+                (r, i), (jr, ji) = zip(real, imaginary, strict=True)
+                real, imaginary = torch.stack((r - ji, r + ji)), torch.stack((i + jr, i - jr))
             real, imaginary = real.contiguous(), imaginary.contiguous()
             return KernelSpectrum(real, imaginary, magnitude(real, imaginary))
 

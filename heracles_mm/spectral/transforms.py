@@ -1,9 +1,10 @@
 """Orthonormal 2-D cosine and Hartley transforms over two neighbouring axes, at any size.
 
-Each function takes a real tensor, (..., H, W) or with ``axes=(-3, -2)`` (..., H, W, C), computes in float32 (float64 stays float64) outside
-autocast and returns the shape and dtype it was given. All are linear and orthogonal: Parseval holds
-and the adjoint is the inverse. Axes up to a measured limit go through a matrix product with a
-cached table, longer ones through an FFT; both give the same numbers.
+Each function takes a real tensor, (..., H, W) or with ``axes=(-3, -2)`` (..., H, W, C), computes in
+float32 (float64 stays float64) outside autocast and returns the shape and dtype it was given. All
+are linear and orthogonal: Parseval holds and the adjoint is the inverse. Axes up to a measured
+limit go through a matrix product with a cached table, longer ones through an FFT; both give the
+same numbers.
 
 float32 results are within 1e-5 (relative, in norm) of float64 unless the user lets CUDA round
 matrix products to TF32 (``torch.backends.cuda.matmul.allow_tf32``, off by default).

@@ -56,7 +56,7 @@ def test_half_of_the_bins_give_the_gated_spectrum(fft_axes, grid):
 @AXES
 @pytest.mark.parametrize('grid', GRIDS, ids=str)
 def test_two_half_spectra_are_the_kernels_whole_spectrum(fft_axes, grid):
-    """K^(f) on the kept bins, and conj K^(-f), read off the literal spectrum at the negated bins."""
+    """K^(f) on the kept bins, and conj K^(-f), from the literal spectrum at the negated bins."""
     module = make(fft_axes, grid=grid)
     spectrum = module.kernel(grid, torch.float64)
     straight, mirrored = torch.complex(spectrum.real, spectrum.imaginary)
