@@ -47,13 +47,12 @@ class Probe:
         def read(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if not self.active:
                 return
-            (x,) = inputs
             if isinstance(part, SASS):
-                name, value = 'scale', (output.std() / x.std()).item()
+                name, value = 'scale', (output.std() / inputs[0].std()).item()
             elif isinstance(part, SpectralPulseNet):
-                name, value = 'pulse', saturated(output.abs() / x.abs().clamp(min=1e-30))
+                name, value = 'pulse', saturated(output)
             else:
-                name, value = 'sagu', saturated((x.abs() @ part.w2).sigmoid())
+                name, value = 'sagu', saturated((inputs[-1] @ part.w2).sigmoid())
             self.values.setdefault((stage, name), []).append(value)
 
         return read

@@ -77,16 +77,24 @@ def errors(fft_axes: str, kernel: str, grid: tuple[int, int]) -> dict[str, float
     bins = v.shape[-2]
     found = {'map on half of the bins': error(v, literal_v[..., :bins, :])}
     literal_v = literal_pulse(sass, literal_v)
-    found['SpectralPulseNet on half of the bins'] = error(sass.pulse(v), literal_v[..., :bins, :])
+    gated = v * sass.pulse(v.abs())
+    found['SpectralPulseNet on half of the bins'] = error(gated, literal_v[..., :bins, :])
     spectrum = sass.kernel(grid, torch.float64)
     literal_spectrum = literal_kernel(sass)
-    found['kernel from real transforms'] = error(spectrum[0], literal_spectrum[0, ..., :bins, :])
+    ours = torch.complex(spectrum.real[0], spectrum.imaginary[0])
+    found['kernel from real transforms'] = error(ours, literal_spectrum[0, ..., :bins, :])
     if kernel == 'complex':
         y = literal_spectrum * literal_v
         z = literal_sagu(sass.sagu, y, left_out)
-        found['W_1 as one real product'] = error(sass.sagu(y), z)
         dims = tuple(range(1, z.dim() - 1))
-        hermitian = (z + z.flip(dims).roll((1,) * len(dims), dims).conj()) / 2
+
+        def negated(spectrum: Tensor) -> Tensor:
+            return spectrum.flip(dims).roll((1,) * len(dims), dims).conj()
+
+        hermitian = (z + negated(z)) / 2
+        both = torch.stack((y, negated(y)))
+        ours = torch.complex(*sass.sagu(both.real, both.imag, both.abs()))
+        found['Hermitian part of SAGU in real products'] = error(ours, hermitian)
         half = hermitian[..., :bins, :].contiguous()
         result = from_half_spectrum(half, grid, fft_axes, NORMALISATION.maps)
         expected = literal_ifft(z, grid, NORMALISATION.maps).real

@@ -7,7 +7,7 @@ from torch import nn
 
 from heracles_mm.backbones.arch import ARCHS, HEAD_DIM, STAGES, Arch
 from heracles_mm.backbones.options import names_its_options
-from heracles_mm.backbones.pyramid import Grid, Pyramid
+from heracles_mm.backbones.pyramid import Grid, Pyramid, is_int
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.spectral_mixer import SpectralMixer
 from heracles_mm.spectral import check_kind
@@ -38,6 +38,9 @@ class Heracles(Pyramid):
             weight: the paper's formula, so its weights mean the same. ``'convolution'`` makes
             the same weights a true circular convolution (even and odd parts), which commutes with
             shifts. Only with ``transform='hartley'``.
+        kv_grid: bound on the keys and values of the attention stages, for dense prediction (ours,
+            off by default): on maps of more than ``kv_grid`` positions along an axis they are
+            averaged over as many cells. Same weights; with 28 nothing changes at 224 px.
         img_size: side, or (height, width), in px that the filters' grids are made for; any other
             input size resamples them.
         out_indices: stages whose maps are returned; those behind the last are not built.
@@ -66,6 +69,7 @@ class Heracles(Pyramid):
         spectral_stages: int = 1,
         transform: str = 'cosine',
         hartley_product: str = 'gate',
+        kv_grid: int | None = None,
         img_size: int | Sequence[int] = 224,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         frozen_stages: int = -1,
@@ -78,11 +82,13 @@ class Heracles(Pyramid):
         if spectral_stages not in range(STAGES + 1):
             raise ValueError(f'spectral_stages must be 0 to {STAGES}, got {spectral_stages!r}')
         check_kind(transform, hartley_product)
+        if kv_grid is not None and not (is_int(kv_grid) and kv_grid > 0):
+            raise ValueError(f'kv_grid must be None or a positive whole number, got {kv_grid!r}')
 
         def mixer(stage: int, dim: int, grid: Grid) -> nn.Module:
             if stage < spectral_stages:
                 return SpectralMixer(dim, grid, transform, hartley_product)
-            return Attention(dim, HEAD_DIM)
+            return Attention(dim, HEAD_DIM, kv_grid)
 
         super().__init__(
             Arch.of(arch, HERACLES_ARCHS),

@@ -14,9 +14,14 @@ from heracles_mm.checkpoints import LoudLoading
 from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
 from heracles_mm.layers.embed import Downsample, Stem
 from heracles_mm.layers.init import init_weights
+from heracles_mm.spectral.eager import eager_cpu
 
 SMALLEST_INPUT = 32
 """Pixels; below it the last stage would have less than one position."""
+
+GROUP_BYTES = 2**20
+"""Of maps that pass through a stage at a time in inference on a CPU: a large batch in pieces that
+the cache holds."""
 
 Grid = tuple[int, int]
 MixerFactory = Callable[[int, int, Grid], nn.Module]
@@ -37,6 +42,14 @@ class Stage(nn.Module):
         """``embed=False`` for an ``x`` that is embedded already, ``norm=False`` for the raw map."""
         if embed:
             x = self.embed(x)
+        if self.training or torch.is_grad_enabled() or not eager_cpu(x):
+            return self._mix(x, norm)
+        pictures = max(1, GROUP_BYTES // max(1, x[:1].nbytes))
+        if len(x) <= pictures:
+            return self._mix(x, norm)
+        return torch.cat([self._mix(group, norm) for group in x.split(pictures)])
+
+    def _mix(self, x: Tensor, norm: bool) -> Tensor:
         for block in self.blocks:
             if self.with_cp and self.training and torch.is_grad_enabled():
                 x = checkpoint(block, x, use_reentrant=False)
@@ -210,13 +223,14 @@ def _check_picture(x: Tensor) -> None:
         )
 
 
-def _is_int(value: object) -> bool:
+def is_int(value: object) -> bool:
+    """Whether ``value`` is a whole number, which True is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _checked_img_size(img_size: int | Sequence[int]) -> Grid:
     sides = (img_size, img_size) if isinstance(img_size, int) else tuple(img_size)
-    if len(sides) != 2 or not all(_is_int(s) and s >= SMALLEST_INPUT for s in sides):
+    if len(sides) != 2 or not all(is_int(s) and s >= SMALLEST_INPUT for s in sides):
         raise ValueError(
             f'img_size must be one or two whole numbers of at least {SMALLEST_INPUT} px, '
             f'got {img_size!r}'
@@ -227,7 +241,7 @@ def _checked_img_size(img_size: int | Sequence[int]) -> Grid:
 def _checked_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
     indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
     allowed = range(STAGES)
-    valid = all(_is_int(index) and index in allowed for index in indices)
+    valid = all(is_int(index) and index in allowed for index in indices)
     if not indices or not valid or list(indices) != sorted(set(indices)):
         raise ValueError(
             f'out_indices must be increasing stages out of {list(allowed)}, got {out_indices!r}'
@@ -236,7 +250,7 @@ def _checked_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
 
 
 def _checked_frozen_stages(frozen_stages: int) -> int:
-    if not _is_int(frozen_stages) or not -1 <= frozen_stages <= STAGES:
+    if not is_int(frozen_stages) or not -1 <= frozen_stages <= STAGES:
         raise ValueError(
             f'frozen_stages must be a whole number from -1 to {STAGES}, got {frozen_stages!r}'
         )

@@ -1,5 +1,9 @@
 """What lies before the blocks of a stage: the stem, and the downsampling between stages."""
 
+from typing import Any
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heracles_mm.layers.channels_last import Conv2dLast
@@ -27,8 +31,20 @@ class Stem(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=EMBED_NORM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.proj(self.convs(x))
-        return self.norm(x.permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
+        x = x.contiguous(memory_format=torch.channels_last)  # as all maps behind it
+        layers = list(self.convs)
+        for conv, norm in zip(layers[0::3], layers[1::3], strict=True):
+            x = F.relu(_conv_norm(x, conv, norm), inplace=True)
+        return self.norm(self.proj(x).permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
+
+
+def _conv_norm(x: Tensor, conv: Any, norm: Any) -> Tensor:
+    """``norm(conv(x))``; with fixed statistics as one convolution, since both are linear."""
+    if norm.training or getattr(norm, 'running_var', None) is None:
+        return norm(conv(x))
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    weight = conv.weight * scale[:, None, None, None]
+    return F.conv2d(x, weight, norm.bias - norm.running_mean * scale, conv.stride, conv.padding)
 
 
 class Downsample(nn.Module):

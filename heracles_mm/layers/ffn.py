@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from heracles_mm.layers.banded_ffn import banded, banded_ffn
 from heracles_mm.layers.channels_last import Conv2dLast
 
 
@@ -18,4 +19,8 @@ class ConvFFN(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        if banded(x, self.fc1.out_features):
+            fc1, conv, fc2 = self.fc1, self.dwconv, self.fc2
+            assert conv.bias is not None
+            return banded_ffn(x, fc1.weight, fc1.bias, conv.weight, conv.bias, fc2.weight, fc2.bias)
         return self.fc2(self.act(self.dwconv(self.fc1(x))))

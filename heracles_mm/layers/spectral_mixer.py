@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from heracles_mm.layers.channels_last import Conv2dLast
 from heracles_mm.spectral import SpectralFilter
 
 
@@ -20,10 +21,10 @@ class SpectralMixer(nn.Module):
     def __init__(self, dim: int, grid: tuple[int, int], transform: str, product: str) -> None:
         super().__init__()
         half = dim // 2
-        self.local = nn.Conv2d(half, half, 3, padding=1, groups=half)
+        self.local = Conv2dLast(half, half, 3, padding=1, groups=half)
         self.filter = SpectralFilter(half, grid, transform, product)
 
     def forward(self, x: Tensor) -> Tensor:
-        local, spectral = x.permute(0, 3, 1, 2).chunk(2, dim=1)  # (B, C / 2, H, W) each
-        y = torch.stack((self.local(local), self.filter(spectral)), dim=-1)  # (B, C / 2, H, W, 2)
-        return y.permute(0, 2, 3, 1, 4).flatten(-2)  # (B, H, W, C)
+        local, spectral = x.chunk(2, dim=-1)  # (B, H, W, C / 2) each
+        y = torch.stack((self.local(local), self.filter(spectral, channels_last=True)), dim=-1)
+        return y.flatten(-2)  # (B, H, W, C)

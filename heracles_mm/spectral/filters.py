@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
 from heracles_mm.spectral.stored import check_stored
-from heracles_mm.spectral.transforms import dct2, dht2, idct2, reverse_frequencies
+from heracles_mm.spectral.transforms import Axes, dct2, dht2, idct2, reverse_frequencies
 
 logger = logging.getLogger(__name__)
 
 
 class _Transform(NamedTuple):
-    forward: Callable[[Tensor], Tensor]
-    inverse: Callable[[Tensor], Tensor]
+    forward: Callable[[Tensor, Axes], Tensor]
+    inverse: Callable[[Tensor, Axes], Tensor]
     periodic: bool
 
 
@@ -58,8 +58,9 @@ class SpectralFilter(nn.Module):
         transform: ``'cosine'`` or ``'hartley'``.
         product: ``'gate'`` or ``'convolution'`` (``'hartley'`` only).
 
-    Shapes: (B, C, H, W) to (B, C, H, W), any H and W; the dtype is kept, the computation is in
-    float32 at least. The weight is (C, *grid), drawn from N(0, 0.02^2).
+    Shapes: (B, C, H, W), or (B, H, W, C) with ``channels_last``, to the same, any H and W; the
+    dtype is kept, the computation is in float32 at least. The weight is (C, *grid), drawn from
+    N(0, 0.02^2).
     """
 
     def __init__(
@@ -75,14 +76,18 @@ class SpectralFilter(nn.Module):
         self.product = product
         self.weight = nn.Parameter(torch.randn(channels, *grid) * 0.02)
 
-    def forward(self, x: Tensor) -> Tensor:
-        check_real(x, least_dims=3)
+    def forward(self, x: Tensor, channels_last: bool = False) -> Tensor:
+        axes = (-3, -2) if channels_last else (-2, -1)
+        check_real(x, least_dims=3, axes=axes)
         forward, inverse, periodic = TRANSFORMS[self.transform]
         with no_autocast(x):
-            y = forward(at_least_float32(x))
-            weight = resample_filter(self.weight.to(y.dtype), (x.shape[-2], x.shape[-1]), periodic)
-            y = _convolve(y, weight) if self.product == 'convolution' else y * weight
-            return inverse(y).to(x.dtype)
+            y = forward(at_least_float32(x), axes)
+            size = (x.shape[axes[0]], x.shape[axes[1]])
+            weight = resample_filter(self.weight.to(y.dtype), size, periodic)
+            if channels_last:
+                weight = weight.permute(1, 2, 0)
+            y = _convolve(y, weight, axes) if self.product == 'convolution' else y * weight
+            return inverse(y, axes).to(x.dtype)
 
     def extra_repr(self) -> str:
         channels, height, width = self.weight.shape
@@ -105,8 +110,8 @@ class SpectralFilter(nn.Module):
         return weight
 
 
-def _convolve(x: Tensor, kernel: Tensor) -> Tensor:
+def _convolve(x: Tensor, kernel: Tensor, axes: Axes) -> Tensor:
     """Hartley spectra of the circular convolution of the signals of ``x`` and ``kernel``."""
-    reversed_kernel = reverse_frequencies(kernel)
+    reversed_kernel = reverse_frequencies(kernel, axes)
     even, odd = (kernel + reversed_kernel) / 2, (kernel - reversed_kernel) / 2
-    return x * even + reverse_frequencies(x) * odd
+    return x * even + reverse_frequencies(x, axes) * odd

@@ -1,6 +1,7 @@
-"""HAMSA's gates on spectra (..., C): complex tensors, any number of bins in front.
+"""HAMSA's gates, in real arithmetic: a spectrum is a pair of tensors, real and imaginary part.
 
-Both gates look at magnitudes alone, so they treat f and -f of a real signal alike.
+Both gates look at magnitudes alone, so they treat f and -f of a real signal alike. Spectra and
+magnitudes come in float32 or float64, never in a half type.
 """
 
 import torch
@@ -15,37 +16,41 @@ class _Magnitude(torch.autograd.Function):
 
     The gradient is z / |z|, which does not exist at z = 0, where a constant map has all bins but
     one: the subgradient 0 is used. Below the smallest normal number it fades to that 0 linearly;
-    there torch's own ``abs`` has NaN for a gradient, since 1 / |z| overflows.
+    there 1 / |z| overflows.
     """
 
     @staticmethod
-    def forward(ctx, z: Tensor) -> Tensor:
-        magnitude = z.abs()
-        ctx.save_for_backward(z, magnitude)
+    def forward(ctx, real: Tensor, imaginary: Tensor) -> Tensor:
+        magnitude = torch.hypot(real, imaginary)
+        ctx.save_for_backward(real, imaginary, magnitude)
         return magnitude
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        z, magnitude = ctx.saved_tensors
-        smallest = torch.finfo(magnitude.dtype).tiny
-        return z * magnitude.clamp(min=smallest).reciprocal() * gradient
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        real, imaginary, magnitude = ctx.saved_tensors
+        scale = magnitude.clamp(min=torch.finfo(magnitude.dtype).tiny).reciprocal()
+        return real * scale * gradient, imaginary * scale * gradient
+
+
+def magnitude(real: Tensor, imaginary: Tensor) -> Tensor:
+    """|z| of the same shape; its gradient at z = 0 is 0."""
+    return _Magnitude.apply(real, imaginary)
 
 
 class SpectralPulseNet(nn.Module):
-    """Input-dependent frequency gate V~ = g V, g = sigmoid(|V| W_g + b_g), per bin over channels.
+    """The input-dependent frequency gate g = sigmoid(|V| W_g + b_g), per bin over channels.
 
-    Source: the paper's diagram. Shapes: (..., channels) complex, kept.
+    Source: the paper's diagram, where V~ = g V. From |V| (..., channels) to g, same shape.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.gate = nn.Linear(channels, channels)
 
-    def forward(self, spectrum: Tensor) -> Tensor:
-        with no_autocast(spectrum):
-            magnitude = _Magnitude.apply(spectrum)
+    def forward(self, magnitude: Tensor) -> Tensor:
+        with no_autocast(magnitude):
             weight, bias = self.gate.weight.to(magnitude.dtype), self.gate.bias.to(magnitude.dtype)
-            return spectrum * F.linear(magnitude, weight, bias).sigmoid()
+            return F.linear(magnitude, weight, bias).sigmoid()
 
 
 class SAGU(nn.Module):
@@ -54,14 +59,17 @@ class SAGU(nn.Module):
     Source: the paper's diagram: W_1 complex (stored as a real pair), W_2 real, no biases. Their
     initial values are assumed, those of the skeleton's linear layers.
 
+    Only the Hermitian part of Z, (Z(f) + conj Z(-f)) / 2, reaches the map, and that is what
+    :meth:`forward` gives. With the published ``'complex'`` token kernel it takes Y(f) and
+    U(f) = conj Y(-f), for which conj Z(-f) = (U conj W_1) * sigmoid(|U| W_2). With a ``'real'`` one
+    Y is Hermitian, U = Y, and what is left is Y (W_1 + conj W_1) / 2 times the gate: the imaginary
+    part of W_1 could have no effect and is left out, exactly.
+
     Args:
         channels: C.
-        kernel: ``'complex'`` as published. With a ``'real'`` token kernel Y is Hermitian, and only
-            the Hermitian part of Z reaches the map: Y(f) (W_1 + conj W_1) / 2 times the gate, so
-            the imaginary part of W_1 could have no effect and is left out, exactly.
+        kernel: ``'complex'`` or ``'real'``.
 
-    Shapes: (..., channels) complex, kept. ``w1`` is (2, C, C), real and imaginary part, or
-    (1, C, C); ``w2`` is (C, C); rows are inputs.
+    ``w1`` is (2, C, C), real and imaginary part, or (1, C, C); ``w2`` is (C, C); rows are inputs.
     """
 
     def __init__(self, channels: int, kernel: str = 'complex') -> None:
@@ -72,24 +80,21 @@ class SAGU(nn.Module):
         nn.init.trunc_normal_(self.w1, std=0.02)
         nn.init.trunc_normal_(self.w2, std=0.02)
 
-    def forward(self, spectrum: Tensor) -> Tensor:
-        with no_autocast(spectrum):
-            magnitude = _Magnitude.apply(spectrum)
-            gate = (magnitude @ self.w2.to(magnitude.dtype)).sigmoid()
-            return _matmul(spectrum, self.w1.to(magnitude.dtype)) * gate
+    def forward(self, real: Tensor, imaginary: Tensor, magnitude: Tensor) -> tuple[Tensor, Tensor]:
+        """Real and imaginary part of the Hermitian part of Z, (..., C) each.
 
-
-def _matmul(spectrum: Tensor, weight: Tensor) -> Tensor:
-    """``spectrum`` (..., C) times the matrix of the real pair ``weight`` (2, C, C), or (1, C, C).
-
-    A pair goes through one real product with the block form of complex multiplication on the memory
-    of ``spectrum`` as it lies; three products (Gauss) were slower wherever measured, since they
-    must gather real and imaginary parts first.
-    """
-    if len(weight) == 1:
-        return torch.complex(spectrum.real @ weight[0], spectrum.imag @ weight[0])
-    real, imaginary = weight
-    rows = torch.stack((real, imaginary), -1), torch.stack((-imaginary, real), -1)
-    block = torch.stack(rows, 1).flatten(2).flatten(0, 1)  # (2 C, 2 C)
-    pairs = torch.view_as_real(spectrum.resolve_conj()).flatten(-2)  # (..., 2 C)
-    return torch.view_as_complex((pairs @ block).unflatten(-1, (-1, 2)))
+        Args:
+            real, imaginary, magnitude: of Y and U, (2, ..., C), or of Y alone, (1, ..., C).
+        """
+        with no_autocast(real):
+            gate = (magnitude @ self.w2.to(real.dtype)).sigmoid()
+            w1 = self.w1.to(real.dtype)
+            if len(w1) == 1:
+                return (real[0] @ w1[0]) * gate[0], (imaginary[0] @ w1[0]) * gate[0]
+            both = torch.cat((w1[0], w1[1]), dim=1) / 2  # (C, 2 C): one product with A, B of A + jB
+            real_a, real_b = (real @ both).chunk(2, dim=-1)
+            imaginary_a, imaginary_b = (imaginary @ both).chunk(2, dim=-1)
+            return (
+                (real_a[0] - imaginary_b[0]) * gate[0] + (real_a[1] + imaginary_b[1]) * gate[1],
+                (imaginary_a[0] + real_b[0]) * gate[0] + (imaginary_a[1] - real_b[1]) * gate[1],
+            )

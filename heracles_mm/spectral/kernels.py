@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from heracles_mm.spectral import fourier
 from heracles_mm.spectral.fourier import check_fft_axes, half_spectrum
+from heracles_mm.spectral.gating import magnitude
 from heracles_mm.spectral.precision import no_autocast
 from heracles_mm.spectral.resample import resample_kernel
 from heracles_mm.spectral.stored import check_stored
@@ -23,17 +24,26 @@ def check_kernel(kernel: str) -> None:
         raise ValueError(f'unknown kernel {kernel!r}: choose one of {list(KERNELS)}')
 
 
+class KernelSpectrum(NamedTuple):
+    """K^(f) and conj K^(-f) of a complex kernel, (2, bins, C), or K^(f) of a real one, (1, bins,
+    C); bins as in :func:`~heracles_mm.spectral.fourier.half_spectrum`."""
+
+    real: Tensor
+    imaginary: Tensor
+    magnitude: Tensor
+
+
 class _Cached(NamedTuple):
     key: tuple
     weight: Tensor
-    spectrum: Tensor
+    spectrum: KernelSpectrum
 
 
 class TokenKernel(nn.Module):
     """K = psi_R + j psi_I on a grid of positions, one kernel per channel, and its spectrum.
 
     The transform of K is not Hermitian but those of psi_R and psi_I are, so half spectra of the two
-    give it at every f and -f: K^(f) = R(f) + j I(f) and K^(-f) = conj(R(f) - j I(f)).
+    give it at every f and -f: K^(f) = R(f) + j I(f) and conj K^(-f) = R(f) - j I(f).
 
     The spectrum is a function of the weight: under gradients it is computed in every forward pass,
     and without them, in eval mode, it is kept for the last grid. What is kept is forgotten in
@@ -48,8 +58,7 @@ class TokenKernel(nn.Module):
         fft_axes: ``'tokens'`` (1-D over the H W positions in row-major order) or ``'grid'`` (2-D).
         kernel: ``'complex'``, or ``'real'`` for psi_I = 0.
 
-    Shapes: :meth:`forward` gives (2, bins, C) for a complex kernel, K^(f) and K^(-f), and (1, bins,
-    C) for a real one; bins as in :func:`~heracles_mm.spectral.fourier.half_spectrum`. The weight is
+    :meth:`forward` gives a :class:`KernelSpectrum`. The weight is
     (2, C, H, W), psi_R and psi_I, or (1, C, H, W), real, drawn from N(0, 0.02^2).
     """
 
@@ -69,7 +78,7 @@ class TokenKernel(nn.Module):
         self.weight = nn.Parameter(torch.randn(parts, channels, *grid) * 0.02)
         self._cached: _Cached | None = None
 
-    def forward(self, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    def forward(self, grid: tuple[int, int], dtype: torch.dtype) -> KernelSpectrum:
         """The spectrum for maps of ``grid``, computed in ``dtype`` (float32 or float64)."""
         weight = self.weight
         if self.training or torch.is_grad_enabled() or not _is_ordinary(weight):
@@ -80,15 +89,17 @@ class TokenKernel(nn.Module):
             cached = self._cached = _Cached(key, weight, self._spectrum(grid, dtype))
         return cached.spectrum
 
-    def _spectrum(self, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    def _spectrum(self, grid: tuple[int, int], dtype: torch.dtype) -> KernelSpectrum:
         with no_autocast(self.weight):
             weight = resample_kernel(self.weight.to(dtype), grid, self.fft_axes)
             maps = weight.permute(0, 2, 3, 1)  # (1 or 2, H, W, C)
             parts = half_spectrum(maps, self.fft_axes, fourier.NORMALISATION.kernels)
-            if len(parts) == 1:
-                return parts
-            real, imaginary = parts[0], 1j * parts[1]
-            return torch.stack((real + imaginary, (real - imaginary).conj()))
+            real, imaginary = parts.real, parts.imag
+            if len(parts) == 2:  # R + jI and R - jI
+                (r, i), (jr, ji) = zip(real, imaginary, strict=True)
+                real, imaginary = torch.stack((r - ji, r + ji)), torch.stack((i + jr, i - jr))
+            real, imaginary = real.contiguous(), imaginary.contiguous()
+            return KernelSpectrum(real, imaginary, magnitude(real, imaginary))
 
     def train(self, mode: bool = True) -> 'TokenKernel':
         self._cached = None

@@ -4,20 +4,25 @@ import torch
 from torch import Tensor, nn
 
 from heracles_mm.spectral import fourier
+from heracles_mm.spectral.eager import eager_cpu
 from heracles_mm.spectral.fourier import from_half_spectrum, half_spectrum
-from heracles_mm.spectral.gating import SAGU, SpectralPulseNet
-from heracles_mm.spectral.kernels import TokenKernel
+from heracles_mm.spectral.gating import SAGU, SpectralPulseNet, magnitude
+from heracles_mm.spectral.kernels import KernelSpectrum, TokenKernel
 from heracles_mm.spectral.precision import at_least_float32, check_map, no_autocast
+
+CHUNK = 2**17
+"""Numbers of a spectrum's real part that are gated at a time in inference, so that all that stands
+between the transforms stays in the cache."""
 
 
 class SASS(nn.Module):
     """Re IFFT(SAGU(K^ * SpectralPulseNet(FFT(v)))): gate, convolve, gate again, and back.
 
-    Computed on half of the bins. The map is real, so V(-f) = conj V(f), and SpectralPulseNet keeps
-    that; the complex kernel breaks it, Y(-f) = K^(-f) conj V~(f) is another number than conj Y(f),
-    so SAGU runs on both; the real part at the end leaves the Hermitian part of Z,
-    (Z(f) + conj Z(-f)) / 2, and a real inverse transform. A real kernel needs no Y(-f). Either way
-    the result is the formula's, not an approximation of it.
+    Computed in real arithmetic on half of the bins. The map is real, so V(-f) = conj V(f), and
+    SpectralPulseNet keeps that; the complex kernel breaks it, so SAGU sees Y(f) and conj Y(-f) =
+    conj K^(-f) V~(f); the real part at the end leaves the Hermitian part of Z and a real inverse
+    transform. A real kernel needs no Y(-f). |Y| is |K^| g |V|, of which |K^| is known beforehand.
+    Either way the result is the formula's, not an approximation of it.
 
     Args:
         channels: C.
@@ -48,11 +53,33 @@ class SASS(nn.Module):
         grid, norm = (x.shape[1], x.shape[2]), fourier.NORMALISATION.maps
         with no_autocast(x):
             v = at_least_float32(x)
-            kernel = self.kernel(grid, v.dtype)  # (1 or 2, bins, C)
-            v = self.pulse(half_spectrum(v, self.fft_axes, norm))  # (B, bins, C)
-            if len(kernel) == 1:
-                z = self.sagu(kernel * v)
-            else:
-                z, mirrored = self.sagu(torch.stack((kernel[0] * v, kernel[1] * v.conj())))
-                z = (z + mirrored.conj()) / 2
+            kernel = self.kernel(grid, v.dtype)
+            v = half_spectrum(v, self.fft_axes, norm)  # (B, bins, C)
+            z = self._mix(v, kernel)
             return from_half_spectrum(z, grid, self.fft_axes, norm).to(x.dtype)
+
+    def _mix(self, v: Tensor, kernel: KernelSpectrum) -> Tensor:
+        """From the half spectrum of the map, (B, ..., C), to that of the result."""
+        shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
+        planes = [plane.flatten(1, -2).unsqueeze(1) for plane in kernel]  # (1 or 2, 1, bins, C)
+        if torch.is_grad_enabled() or not eager_cpu(v) or v.numel() <= CHUNK:
+            return torch.complex(*self._mix_bins(v, *planes)).view(shape)
+        z = torch.empty_like(v)
+        bins = max(1, CHUNK // v[:, 0].numel())
+        for target, *part in zip(*(t.split(bins, dim=-2) for t in (z, v, *planes)), strict=True):
+            target.real, target.imag = self._mix_bins(*part)
+        return z.view(shape)
+
+    def _mix_bins(
+        self, v: Tensor, kernel_real: Tensor, kernel_imaginary: Tensor, kernel_magnitude: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Real and imaginary part of the result on some bins."""
+        real, imaginary = v.real.contiguous(), v.imag.contiguous()
+        strength = magnitude(real, imaginary)
+        gate = self.pulse(strength)
+        real, imaginary = real * gate, imaginary * gate
+        return self.sagu(
+            torch.addcmul(kernel_real * real, kernel_imaginary, imaginary, value=-1),
+            torch.addcmul(kernel_real * imaginary, kernel_imaginary, real),
+            kernel_magnitude * (gate * strength),
+        )

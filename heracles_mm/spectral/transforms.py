@@ -1,15 +1,16 @@
-"""Orthonormal 2-D cosine and Hartley transforms over the last two axes, at any size.
+"""Orthonormal 2-D cosine and Hartley transforms over two neighbouring axes, at any size.
 
-Each function takes a real tensor (..., H, W), computes in float32 (float64 stays float64) outside
-autocast and returns the shape and dtype it was given. All are linear and orthogonal: Parseval holds
-and the adjoint is the inverse. Axes up to a measured limit go through a matrix product with a
-cached table, longer ones through an FFT; both give the same numbers.
+Each function takes a real tensor, (..., H, W) or with ``axes=(-3, -2)`` (..., H, W, C), computes in
+float32 (float64 stays float64) outside autocast and returns the shape and dtype it was given. All
+are linear and orthogonal: Parseval holds and the adjoint is the inverse. Axes up to a measured
+limit go through a matrix product with a cached table, longer ones through an FFT; both give the
+same numbers.
 
 float32 results are within 1e-5 (relative, in norm) of float64 unless the user lets CUDA round
 matrix products to TF32 (``torch.backends.cuda.matmul.allow_tf32``, off by default).
 
-Errors: TypeError for a tensor that is not real floating-point, ValueError for fewer than two axes
-or an empty one.
+Errors: TypeError for a tensor that is not real floating-point, ValueError for fewer axes than
+needed or an empty one.
 """
 
 import torch
@@ -20,6 +21,9 @@ from heracles_mm.spectral import tables
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.tables import table
 
+Axes = tuple[int, int]
+"""Where H and W stand, counted from the end: (-2, -1), or (-3, -2) with the channels behind."""
+
 DCT_MATMUL_LIMIT = 1024
 DHT_MATMUL_LIMIT = 64
 """Longest axis (samples) that goes through a matrix product, read off
@@ -29,52 +33,62 @@ transform, whose FFT needs no reordering, the two are even up to about 64 and th
 behind."""
 
 
-def dct2(x: Tensor) -> Tensor:
-    """2-D DCT-II of ``x`` (..., H, W), orthonormal (``scipy.fft.dctn``, type 2, norm ortho)."""
-    check_real(x)
+def dct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
+    """2-D DCT-II of ``x``, orthonormal (``scipy.fft.dctn``, type 2, norm ortho)."""
+    check_real(x, axes=axes)
     with no_autocast(x):
         y = at_least_float32(x)
-        y = _dct(y) if y.shape[-1] > DCT_MATMUL_LIMIT else y @ _table(tables.dct_matrix, y, -1).mT
-        if y.shape[-2] > DCT_MATMUL_LIMIT:
-            y = _dct(y.mT).mT
-        else:
-            y = _table(tables.dct_matrix, y, -2) @ y
+        for axis in reversed(axes):
+            if x.shape[axis] > DCT_MATMUL_LIMIT:
+                y = _dct(y.movedim(axis, -1)).movedim(-1, axis)
+            else:
+                y = _multiply(_table(tables.dct_matrix, y, axis), y, axis)
     return y.to(x.dtype)
 
 
-def idct2(x: Tensor) -> Tensor:
-    """2-D DCT-III of ``x`` (..., H, W), orthonormal: the inverse of :func:`dct2`."""
-    check_real(x)
+def idct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
+    """2-D DCT-III of ``x``, orthonormal: the inverse of :func:`dct2`."""
+    check_real(x, axes=axes)
     with no_autocast(x):
         y = at_least_float32(x)
-        y = _idct(y) if y.shape[-1] > DCT_MATMUL_LIMIT else y @ _table(tables.dct_matrix, y, -1)
-        if y.shape[-2] > DCT_MATMUL_LIMIT:
-            y = _idct(y.mT).mT
-        else:
-            y = _table(tables.dct_matrix, y, -2).mT @ y
+        for axis in axes:
+            if x.shape[axis] > DCT_MATMUL_LIMIT:
+                y = _idct(y.movedim(axis, -1)).movedim(-1, axis)
+            else:
+                y = _multiply(_table(tables.dct_matrix, y, axis).mT, y, axis)
     return y.to(x.dtype)
 
 
-def dht2(x: Tensor) -> Tensor:
-    """2-D Hartley transform of ``x`` (..., H, W), orthonormal: Re F - Im F of the 2-D DFT F.
+def dht2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
+    """2-D Hartley transform of ``x``, orthonormal: Re F - Im F of the 2-D DFT F.
 
     The kernel is cas(a + b), cas t = cos t + sin t (not the separable cas a cas b); the transform
     is its own inverse (Bracewell 1986).
     """
-    check_real(x)
+    check_real(x, axes=axes)
     with no_autocast(x):
         y = at_least_float32(x)
-        y = _dht2_fft(y) if max(y.shape[-2:]) > DHT_MATMUL_LIMIT else _dht2_matmul(y)
+        longest = max(x.shape[axis] for axis in axes)
+        y = _dht2_fft(y, axes) if longest > DHT_MATMUL_LIMIT else _dht2_matmul(y, axes)
     return y.to(x.dtype)
 
 
-def reverse_frequencies(x: Tensor) -> Tensor:
-    """``x(-f)``, (..., H, W): both frequency axes negated modulo their length."""
-    return x.flip(-2, -1).roll((1, 1), (-2, -1))
+def reverse_frequencies(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
+    """``x(-f)``: both frequency axes negated modulo their length."""
+    return x.flip(axes).roll((1, 1), axes)
 
 
 def _table(builder: tables.Builder, x: Tensor, axis: int) -> Tensor:
     return table(builder, x, x.shape[axis])
+
+
+def _multiply(matrix: Tensor, x: Tensor, axis: int) -> Tensor:
+    """``matrix`` (n, n) on one axis of ``x``, which is never transposed for it."""
+    if axis == -1:
+        return x @ matrix.mT
+    if axis == -2:
+        return matrix @ x
+    return (matrix @ x.flatten(axis + 1)).view(x.shape)  # one product for all that lies behind
 
 
 def _dct(x: Tensor) -> Tensor:
@@ -98,16 +112,19 @@ def _idct(x: Tensor) -> Tensor:
     return torch.stack((ordered[..., :half], odd), dim=-1).flatten(-2)[..., :n]
 
 
-def _dht2_matmul(x: Tensor) -> Tensor:
+def _dht2_matmul(x: Tensor, axes: Axes) -> Tensor:
     """cas(a + b) = cos a cas b + sin a cas(-b): two products along W, two along H."""
-    plus = x @ _table(tables.cas_matrix, x, -1)
-    minus = x @ _table(tables.cas_reversed_matrix, x, -1)
-    return _table(tables.cos_matrix, x, -2) @ plus + _table(tables.sin_matrix, x, -2) @ minus
+    h, w = axes
+    plus = _multiply(_table(tables.cas_matrix, x, w), x, w)
+    minus = _multiply(_table(tables.cas_reversed_matrix, x, w), x, w)
+    cosine, sine = _table(tables.cos_matrix, x, h), _table(tables.sin_matrix, x, h)
+    return _multiply(cosine, plus, h) + _multiply(sine, minus, h)
 
 
-def _dht2_fft(x: Tensor) -> Tensor:
+def _dht2_fft(x: Tensor, axes: Axes) -> Tensor:
     """Re F - Im F from the half spectrum; the other half is Re F(-f) + Im F(-f)."""
-    w = x.shape[-1]
-    z = torch.fft.rfft2(x, norm='ortho')  # (..., H, W // 2 + 1)
-    other = (z.real + z.imag)[..., 1 : (w + 1) // 2].flip(-2, -1).roll(1, -2)
-    return torch.cat((z.real - z.imag, other), dim=-1)
+    h, w = axes
+    z = torch.fft.rfft2(x, dim=axes, norm='ortho')  # W // 2 + 1 frequencies along w
+    count = (x.shape[w] + 1) // 2 - 1
+    other = (z.real + z.imag).narrow(w, 1, count).flip(axes).roll(1, h)
+    return torch.cat((z.real - z.imag, other), dim=w)

@@ -13,6 +13,7 @@ BACKBONES = {
         Heracles,
         dict(transform='hartley', hartley_product='convolution'),
     ),
+    'heracles-kv-grid': (Heracles, dict(kv_grid=3)),
     'heracles-all-attention': (Heracles, dict(spectral_stages=0)),
     'heracles-all-spectral': (Heracles, dict(spectral_stages=4)),
     'hamsa': (Hamsa, dict()),

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+from heracles_mm.backbones import pyramid
+
 pytestmark = pytest.mark.parametrize('name', BACKBONES)
 
 
@@ -43,6 +45,16 @@ def test_maps_of_any_size(name, height, width, batch):
         (batch, dim, *side) for dim, side in zip(TINY['embed_dims'], sides, strict=True)
     ]
     assert all(m.isfinite().all() and m.is_contiguous() for m in maps)
+
+
+def test_a_large_batch_in_groups_is_each_picture_alone(name, monkeypatch):
+    """In inference a stage takes as many pictures at a time as the cache holds."""
+    backbone, x = tiny(name).double().eval(), torch.randn(5, 3, 64, 64, dtype=torch.float64)
+    with torch.no_grad():
+        whole = backbone(x)
+        for size in (1, 20000):
+            monkeypatch.setattr(pyramid, 'GROUP_BYTES', size)
+            torch.testing.assert_close(backbone(x), whole)
 
 
 def test_an_empty_batch_gives_empty_maps(name):

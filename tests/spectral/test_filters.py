@@ -26,6 +26,16 @@ def test_a_filter_of_ones_is_the_identity(kind, size):
     torch.testing.assert_close(module(x), x)
 
 
+@pytest.mark.parametrize('kind', KINDS, ids=str)
+@pytest.mark.parametrize('size', [(8, 10), (5, 7), (1, 40), (70, 3)], ids=str)
+def test_maps_with_the_channels_last_are_the_same_maps(kind, size):
+    """Also a half of the channels of a wider map, which lies in pieces; (70, 3) takes the FFT."""
+    module = make(*kind)
+    x = torch.randn(2, *size, 6, dtype=torch.float64)[..., 3:]
+    expected = module(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    torch.testing.assert_close(module(x, channels_last=True), expected)
+
+
 @pytest.mark.parametrize(
     ('transform', 'forward', 'inverse'), [('cosine', dct2, idct2), ('hartley', dht2, dht2)]
 )

@@ -4,41 +4,52 @@ import pytest
 import torch
 
 from heracles_mm.spectral import SAGU, SpectralPulseNet
+from heracles_mm.spectral.gating import magnitude
 
 
 def spectrum(*shape, dtype=torch.complex128):
     return torch.randn(*shape, dtype=dtype)
 
 
-def test_the_pulse_gate_scales_each_bin_by_its_own_magnitudes():
+def hermitian_part(module, y, mirrored=None):
+    """SAGU of Y and, for a complex kernel, U = conj Y(-f)."""
+    z = y[None] if mirrored is None else torch.stack((y, mirrored))
+    return torch.complex(*module(z.real, z.imag, z.abs()))
+
+
+def whole(module, y):
+    """(Y W_1) * sigmoid(|Y| W_2), with complex numbers."""
+    w1 = module.w1[0] + (1j * module.w1[1] if len(module.w1) == 2 else 0)
+    return (y @ w1.to(y.dtype)) * (y.abs() @ module.w2).sigmoid()
+
+
+def test_the_pulse_gate_of_each_bin_follows_its_own_magnitudes():
     """sigmoid(|V| W_g + b_g), written out bin by bin."""
-    module, v = SpectralPulseNet(3).double(), spectrum(2, 4, 3)
+    module, v = SpectralPulseNet(3).double(), spectrum(2, 4, 3).abs()
     weight, bias = module.gate.weight, module.gate.bias
     for sample in range(2):
         for f in range(4):
-            gate = 1 / (1 + torch.exp(-(weight @ v[sample, f].abs() + bias)))
-            torch.testing.assert_close(module(v)[sample, f], v[sample, f] * gate)
+            gate = 1 / (1 + torch.exp(-(weight @ v[sample, f] + bias)))
+            torch.testing.assert_close(module(v)[sample, f], gate)
 
 
-def test_gates_commute_with_conjugation_as_half_spectra_need():
-    """They look at magnitudes alone, so a Hermitian spectrum stays Hermitian: exactly for
-    SpectralPulseNet, and for SAGU where W_1 is real."""
-    v = spectrum(2, 4, 3)
-    for module in (SpectralPulseNet(3).double(), SAGU(3, 'real').double()):
-        torch.testing.assert_close(module(v.conj()), module(v).conj())
-
-
-def test_a_complex_w1_breaks_hermitian_symmetry():
-    """So a complex kernel's SAGU must see f and -f both; and half of what W_1 says would be lost on
-    a Hermitian spectrum: its conjugate gives the same real map."""
-    module, v = SAGU(3).double(), spectrum(2, 4, 3)
+def test_sagu_gives_the_hermitian_part_of_the_formula():
+    """(Z(f) + conj Z(-f)) / 2 from Y(f) and conj Y(-f), whatever these are."""
+    module, y, negated = SAGU(3).double(), spectrum(2, 4, 3), spectrum(2, 4, 3)
     torch.nn.init.normal_(module.w1)
-    assert not torch.allclose(module(v.conj()), module(v).conj())
-    mean = (module(v) + module(v.conj()).conj()) / 2
+    torch.nn.init.normal_(module.w2)
+    expected = (whole(module, y) + whole(module, negated).conj()) / 2
+    torch.testing.assert_close(hermitian_part(module, y, negated.conj()), expected)
+
+
+def test_on_a_hermitian_spectrum_the_imaginary_part_of_w1_has_no_effect():
+    """The reason why a real kernel does without it: with U = Y it cancels."""
+    module, y = SAGU(3).double(), spectrum(2, 4, 3)
+    torch.nn.init.normal_(module.w1)
     real = SAGU(3, 'real').double()
     real.w1.data.copy_(module.w1[:1])
     real.w2.data.copy_(module.w2)
-    torch.testing.assert_close(mean, real(v))
+    torch.testing.assert_close(hermitian_part(module, y, y), hermitian_part(real, y))
 
 
 def test_sizes_of_the_parameters():
@@ -51,36 +62,40 @@ def test_sizes_of_the_parameters():
     )
 
 
-def test_gradients_at_zero_are_the_subgradient_zero():
-    """At V = 0 the magnitude contributes nothing; what is left is the gate itself."""
-    module = SpectralPulseNet(3).double()
-    v = torch.zeros(4, 3, dtype=torch.complex128, requires_grad=True)
-    (gradient,) = torch.autograd.grad(module(v).real.sum(), v)
-    expected = module.gate.bias.sigmoid().expand(4, 3).to(torch.complex128)
-    torch.testing.assert_close(gradient, expected)
+def test_the_magnitude_has_the_subgradient_zero_at_zero():
+    """A constant map is 0 in every bin but one; |z| has no derivative there."""
+    parts = torch.zeros(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    magnitude(*parts).sum().backward()
+    assert not parts.grad.any()
 
 
 @pytest.mark.parametrize('scale', [1e-44, 1e-40, 1e-38, 1e-20, 1e20, 1e37])
 def test_tiny_and_huge_magnitudes_have_finite_gradients(scale):
-    """At both ends of float32 and below its smallest normal number, where 1 / |z| is infinite."""
-    module = SpectralPulseNet(3)
-    v = (torch.randn(1, 3, dtype=torch.complex64) * scale).requires_grad_()
-    result = module(v)
-    torch.view_as_real(result).mean().backward()
-    assert torch.view_as_real(result).isfinite().all()
-    assert torch.view_as_real(v.grad).isfinite().all()
+    """At both ends of float32 and below its smallest normal number, where 1 / |z| is infinite; the
+    squares of these numbers are 0 or infinite, the magnitude is not."""
+    parts = (torch.randn(2, 8) * scale).requires_grad_()
+    result = magnitude(*parts)
+    result.mean().backward()
+    torch.testing.assert_close(result, torch.complex(*parts.detach()).abs())
+    assert parts.grad.isfinite().all()
 
 
 def test_gradients_of_both_orders():
-    v = spectrum(2, 3).requires_grad_()
-    for module in (SpectralPulseNet(3).double(), SAGU(3).double()):
-        assert torch.autograd.gradcheck(module, v)
-        assert torch.autograd.gradgradcheck(module, v)
+    parts = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
+    pulse, sagu = SpectralPulseNet(3).double(), SAGU(3).double()
+
+    def gated(real, imaginary):
+        strength = magnitude(real, imaginary)
+        return sagu(real, imaginary, pulse(strength) * strength)
+
+    assert torch.autograd.gradcheck(gated, tuple(parts))
+    assert torch.autograd.gradgradcheck(gated, tuple(parts))
 
 
 def test_autocast_changes_nothing():
-    v = spectrum(2, 4, 3, dtype=torch.complex64)
-    for module in (SpectralPulseNet(3), SAGU(3), SAGU(3, 'real')):
-        expected = module(v)
-        with torch.autocast('cpu', dtype=torch.bfloat16):
-            assert torch.equal(module(v), expected)
+    y = spectrum(1, 2, 4, 3, dtype=torch.complex64)
+    pulse, sagu = SpectralPulseNet(3), SAGU(3, 'real')
+    expected = pulse(y.abs()), *sagu(y.real, y.imag, y.abs())
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        result = pulse(y.abs()), *sagu(y.real, y.imag, y.abs())
+    assert all(torch.equal(a, b) for a, b in zip(result, expected, strict=True))

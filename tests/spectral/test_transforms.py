@@ -160,3 +160,17 @@ def test_what_has_no_transform_is_refused(transform, wrong, error, message):
 
 def test_an_empty_batch_stays_empty():
     assert dct2(torch.zeros(0, 3, 4)).shape == dht2(torch.zeros(0, 3, 4)).shape == (0, 3, 4)
+
+
+@pytest.mark.parametrize('transform', [dct2, idct2, dht2])
+@pytest.mark.parametrize('size', [(6, 9), (1, 5), (70, 4), (3, 1030)], ids=str)
+def test_the_axes_may_stand_before_the_channels(transform, size):
+    """On both routes of each axis."""
+    x = torch.randn(2, *size, 3, dtype=torch.float64)
+    expected = transform(x.movedim(-1, 1)).movedim(1, -1)
+    torch.testing.assert_close(transform(x, (-3, -2)), expected)
+
+
+def test_too_few_axes_before_the_channels_are_refused():
+    with pytest.raises(ValueError, match=r'at least 3 dimensions \(\.\.\., H, W, C\)'):
+        dct2(torch.zeros(4, 5), (-3, -2))

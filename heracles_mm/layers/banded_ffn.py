@@ -1,0 +1,193 @@
+"""The feed-forward network of a large map without its wide hidden map ever in memory.
+
+The hidden map is eight times as wide as the map itself. Written out whole it costs more time in
+fresh memory pages and cache misses than in arithmetic, and training keeps three of it. Here a band
+of rows at a time goes through all four layers; the backward pass computes the hidden map again, a
+few channels at a time. Same numbers, from memory of a fixed size.
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from heracles_mm.spectral.eager import eager_cpu
+
+BAND_BYTES = 4 * 2**20
+"""Of the hidden map at a time: about the second-level cache of two cores. Anything from 2 to 6 MB
+is as fast."""
+
+
+def banded(x: Tensor, hidden: int) -> bool:
+    """Whether the hidden map of ``x`` (B, H, W, C) is large enough for :func:`banded_ffn`."""
+    return eager_cpu(x) and x.numel() // x.shape[-1] * hidden * x.itemsize > BAND_BYTES
+
+
+def banded_ffn(
+    x: Tensor, w1: Tensor, b1: Tensor, kernel: Tensor, bias: Tensor, w2: Tensor, b2: Tensor
+) -> Tensor:
+    """Linear, depthwise 3x3, exact GELU, Linear of maps (B, H, W, C), differentiable once.
+
+    The weights are those of ``nn.Linear(C, hidden)``, ``nn.Conv2d(hidden, hidden, 3, padding=1,
+    groups=hidden)`` and ``nn.Linear(hidden, C)``. Under autocast it computes in autocast's dtype.
+    """
+    tensors = [x, w1, b1, kernel, bias, w2, b2]
+    if torch.is_autocast_enabled('cpu'):
+        dtype = torch.get_autocast_dtype('cpu')
+        tensors = [tensor.to(dtype) for tensor in tensors]
+    with torch.autocast('cpu', enabled=False):
+        return _BandedFFN.apply(*tensors)
+
+
+class _BandedFFN(torch.autograd.Function):
+    @staticmethod
+    def forward(x, w1, b1, kernel, bias, w2, b2):
+        x = x.contiguous()
+        out = torch.empty_like(x)
+        weights = (w1.mT, b1, kernel, bias, w2.mT, b2)
+        if _pictures_at_a_time(x, len(w1)):
+            for pictures, results in _groups(len(w1), x, out):
+                _forward_pictures(pictures, results, *weights)
+        else:
+            weights = (w1.mT.contiguous(), b1, kernel, bias, w2.mT.contiguous(), b2)
+            for picture, result in zip(x, out, strict=True):
+                _forward_bands(picture, result, *weights)
+        return out
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs[:-1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        x, *weights = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
+        sums = [torch.zeros_like(w) for w in weights]
+        for part, dpart, dout in _groups(len(weights[0]), x.contiguous(), dx, gradient):
+            _backward(part, dpart, dout, weights, sums)
+        return dx, *sums, gradient.sum((0, 1, 2))
+
+
+def _pictures_at_a_time(x: Tensor, hidden: int) -> int:
+    """How many pictures' hidden maps fit; 0 if not even one does."""
+    return BAND_BYTES // (x[0, ..., 0].numel() * hidden * x.itemsize)
+
+
+def _groups(hidden: int, *maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The pictures of maps of one shape in step, as many at a time as fit, at least one."""
+    count = max(1, _pictures_at_a_time(maps[0], hidden))
+    return zip(*(m.split(count) for m in maps), strict=True)
+
+
+def _forward_pictures(
+    x: Tensor,
+    out: Tensor,
+    w1: Tensor,  # (C, hidden)
+    b1: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    w2: Tensor,  # (hidden, C)
+    b2: Tensor,
+) -> None:
+    """Write the result for ``x`` (B, H, W, C) to ``out``."""
+    channels, hidden = w1.shape
+    h = torch.addmm(b1, x.view(-1, channels), w1).view(*x.shape[:3], hidden)
+    y = F.conv2d(h.permute(0, 3, 1, 2), kernel, bias, padding=1, groups=hidden)
+    y = torch.ops.aten.gelu_(y).permute(0, 2, 3, 1).reshape(-1, hidden)
+    torch.addmm(b2, y, w2, out=out.view(-1, channels))
+
+
+def _forward_bands(
+    x: Tensor,
+    out: Tensor,
+    w1: Tensor,  # (C, hidden)
+    b1: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    w2: Tensor,  # (hidden, C)
+    b2: Tensor,
+) -> None:
+    """Write the result for one picture ``x`` (H, W, C) to ``out``, band by band.
+
+    ``band`` holds the hidden rows of a band with one more above and below; its last two rows are
+    the first two of the next band, so that no row is computed twice.
+    """
+    height, width, channels = x.shape
+    hidden = w1.shape[1]
+    rows = max(2, BAND_BYTES // (width * hidden * x.itemsize))
+    band = x.new_empty(rows + 2, width, hidden)
+    band[0] = 0  # the padding above the picture
+    held, done = 1, 0  # rows in the band already, rows of x that went through the first layer
+    for start in range(0, height, rows):
+        end = min(start + rows, height)
+        new = x[done : end + 1]
+        done += len(new)
+        target = band[held : held + len(new)].view(-1, hidden)
+        torch.addmm(b1, new.reshape(-1, channels), w1, out=target)
+        if end == height:
+            band[held + len(new)] = 0  # the padding below
+        y = F.conv2d(
+            band[None, : end - start + 2].permute(0, 3, 1, 2),  # (1, hidden, rows + 2, W)
+            kernel,
+            bias,
+            padding=(0, 1),
+            groups=hidden,
+        )
+        y = torch.ops.aten.gelu_(y).permute(0, 2, 3, 1).reshape(-1, hidden)
+        torch.addmm(b2, y, w2, out=out[start:end].view(-1, channels))
+        band[:2] = band[rows:]
+        held = 2
+
+
+def _backward(
+    x: Tensor, dx: Tensor, dout: Tensor, weights: list[Tensor], sums: list[Tensor]
+) -> None:
+    """Add the gradient of ``x`` (B, H, W, C) to ``dx``, and those of the weights to ``sums``."""
+    pictures, height, width, channels = x.shape
+    tokens, dtokens, dout = (t.view(-1, channels) for t in (x, dx, dout))
+    w1, b1, kernel, bias, w2 = weights
+    dw1, db1, dkernel, dbias, dw2 = sums
+    for part in _channel_blocks(len(w1), len(tokens) * x.itemsize):
+        count = len(w1[part])
+
+        def as_map(flat: Tensor, count: int = count) -> Tensor:
+            return flat.view(pictures, height, width, count).permute(0, 3, 1, 2)
+
+        hidden = as_map(torch.addmm(b1[part], tokens, w1[part].mT))
+        local = F.conv2d(hidden, kernel[part], bias[part], padding=1, groups=count)
+        active = F.gelu(local).permute(0, 2, 3, 1).reshape(-1, count)
+        _add_product(dw2[:, part], dout.mT, active)
+        dlocal = torch.ops.aten.gelu_backward(as_map(dout @ w2[:, part]), local)
+        dhidden, dk, db = torch.ops.aten.convolution_backward(
+            dlocal,
+            hidden,
+            kernel[part],
+            [count],
+            stride=[1, 1],
+            padding=[1, 1],
+            dilation=[1, 1],
+            transposed=False,
+            output_padding=[0, 0],
+            groups=count,
+            output_mask=[True, True, True],
+        )
+        dkernel[part] += dk
+        dbias[part] += db
+        flat = dhidden.permute(0, 2, 3, 1).reshape(-1, count)
+        _add_product(dw1[part], flat.mT, tokens)
+        db1[part] += flat.sum(0)
+        _add_product(dtokens, flat, w1[part])
+
+
+def _channel_blocks(hidden: int, bytes_each: int) -> Iterator[slice]:
+    size = max(64, BAND_BYTES // bytes_each)
+    for start in range(0, hidden, size):
+        yield slice(start, min(start + size, hidden))
+
+
+def _add_product(out: Tensor, a: Tensor, b: Tensor) -> None:
+    torch.addmm(out, a, b, out=out)

@@ -1,0 +1,110 @@
+"""The feed-forward network in bands: the plain formula's numbers, whatever is cut where."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heracles_mm.layers import banded_ffn
+from heracles_mm.layers.ffn import ConvFFN
+
+
+def plain(module: ConvFFN, x: torch.Tensor) -> torch.Tensor:
+    return module.fc2(module.act(module.dwconv(module.fc1(x))))
+
+
+def make(dtype=torch.float64) -> ConvFFN:
+    """Weights of order 1, so that the padding, the bias and each row's neighbours show."""
+    module = ConvFFN(4, 3).to(dtype)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter)
+    return module
+
+
+def gradients(module, result, x):
+    direction = torch.linspace(-1, 1, result.numel(), dtype=result.dtype).view_as(result)
+    return torch.autograd.grad((result * direction).sum(), (x, *module.parameters()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    batch=st.integers(1, 5),
+    height=st.integers(1, 12),
+    width=st.integers(1, 9),
+    budget=st.integers(1, 20000),
+)
+def test_any_cut_gives_the_plain_formula_and_its_gradients(batch, height, width, budget):
+    """From one band of two rows to several pictures at a time: no row may lose a neighbour, at the
+    edges of the picture the neighbours are zeros behind the first layer, not in front of it."""
+    module = make()
+    x = torch.randn(batch, height, width, 4, dtype=torch.float64, requires_grad=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(banded_ffn, 'BAND_BYTES', budget)
+        result = banded_ffn.banded_ffn(x, *ordered(module))
+        found = gradients(module, result, x)
+    expected = plain(module, x)
+    torch.testing.assert_close(result, expected)
+    torch.testing.assert_close(found, gradients(module, expected, x))
+
+
+def ordered(module):
+    layers = (module.fc1, module.dwconv, module.fc2)
+    return [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
+
+
+@pytest.mark.parametrize('layout', ['strided', 'expanded'])
+def test_a_map_that_is_not_contiguous(layout, monkeypatch):
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 500)
+    module, x = make(), torch.randn(2, 5, 6, 8, dtype=torch.float64)
+    x = x[..., ::2] if layout == 'strided' else x[:1, ..., :4].expand(2, -1, -1, -1)
+    x = x.requires_grad_()
+    result = module(x)
+    torch.testing.assert_close(result, plain(module, x))
+    torch.testing.assert_close(gradients(module, result, x), gradients(module, plain(module, x), x))
+
+
+def test_the_module_takes_the_bands_for_large_maps_on_a_cpu_alone(monkeypatch):
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1000)
+    large = torch.zeros(1, 8, 8, 4)
+    assert banded_ffn.banded(large, 12)
+    assert not banded_ffn.banded(large[:, :2, :2], 12)
+    assert not banded_ffn.banded(large.to('meta'), 12)
+    assert not banded_ffn.banded(torch.zeros(0, 8, 8, 4), 12)
+
+
+def test_under_autocast_it_computes_in_the_half_type(monkeypatch):
+    """The same rounding as the plain layers under autocast, up to the order of sums."""
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1000)
+    module, x = make(torch.float32), torch.randn(2, 9, 7, 4, requires_grad=True)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        result = module(x)
+        expected = plain(module, x)
+    assert result.dtype == expected.dtype == torch.bfloat16
+    torch.testing.assert_close(result, expected, rtol=0.05, atol=0.05 * expected.abs().max().item())
+    grads = torch.autograd.grad(result.float().square().mean(), (x, *module.parameters()))
+    assert [g.dtype for g in grads] == [torch.float32] * 7
+
+
+def test_the_backward_pass_keeps_no_hidden_map(monkeypatch):
+    """What training saves is the input and the weights, not three maps of the hidden width."""
+    module, x = ConvFFN(8, 8), torch.randn(2, 16, 16, 8, requires_grad=True)
+    saved = []
+    for budget in (10**9, 1000):
+        monkeypatch.setattr(banded_ffn, 'BAND_BYTES', budget)
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t
+        ):
+            module(x)
+        saved.append(sum(sizes))
+    hidden = 2 * 16 * 16 * 64
+    assert saved[0] > 3 * hidden
+    assert saved[1] < hidden
+
+
+def test_compiled_it_is_the_plain_formula(monkeypatch):
+    """Compilers fuse the plain layers themselves: no graph break for the bands."""
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1000)
+    module, x = make(), torch.randn(1, 9, 8, 4, dtype=torch.float64)
+    compiled = torch.compile(module, backend='aot_eager', fullgraph=True)
+    torch.testing.assert_close(compiled(x), plain(module, x))
