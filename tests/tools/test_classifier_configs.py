@@ -11,6 +11,7 @@ import torch
 pytest.importorskip('mmpretrain', reason='the classifiers are of mmpretrain')
 
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from scipy.io import savemat
@@ -114,6 +115,31 @@ def test_a_pretrained_classifier_is_fine_tuned_at_another_size(family, train, fl
         elif not key.startswith('head.') and not key.endswith(statistics):
             torch.testing.assert_close(after[key], value, rtol=0, atol=0, msg=key)
     assert after['head.fc.weight'].shape == (102, 192)
+
+
+@pytest.mark.parametrize(
+    ('config', 'side'),
+    [
+        ('heracles_s_imagenet', 224),
+        ('hamsa_s_cars', 224),
+        ('heracles_s_flowers102_384', 384),
+        ('heracles_s_cifar100', 224),
+        ('hamsa_s_cifar10_384', 384),
+    ],
+)
+def test_its_pipelines_make_pictures_of_its_size(config, side, photos, tmp_path):
+    """Of any picture; CIFAR's data sets give arrays, the others files."""
+    cfg = Config.fromfile(CONFIGS / f'{config}.py')
+    path = str(tmp_path / 'photo.png')
+    cv2.imwrite(path, photos[0][:40])
+    for split in ('train', 'val', 'test'):
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            pipeline = Compose(cfg[f'{split}_dataloader'].dataset.pipeline)
+        source = dict(img=photos[0]) if 'cifar' in config else dict(img_path=path)
+        packed = pipeline(dict(source, gt_label=3))
+        assert packed['inputs'].shape == (3, side, side)
+        assert packed['inputs'].dtype == torch.uint8
+        assert packed['data_samples'].gt_label.item() == 3
 
 
 @pytest.mark.parametrize('config', ['heracles_l_imagenet', 'hamsa_s_tokenlabel_imagenet'])
