@@ -1,7 +1,7 @@
 # HAMSA-S, CIFAR-10 at 224 px, fine-tuned from the classifier in $PRETRAINED. Published accuracy
 # after the paper's own pretraining: 98.5.
 _base_ = [
-    './_base_/models/pretrained_classifier.py',
+    './_base_/models/classifier.py',
     './_base_/datasets/cifar10.py',
     './_base_/schedules/finetune_100e.py',
 ]

@@ -1,7 +1,7 @@
 # HAMSA-S, CIFAR-100 at 224 px, fine-tuned from the classifier in $PRETRAINED. Published accuracy
 # after the paper's own pretraining: 89.2.
 _base_ = [
-    './_base_/models/pretrained_classifier.py',
+    './_base_/models/classifier.py',
     './_base_/datasets/cifar100.py',
     './_base_/schedules/finetune_100e.py',
 ]

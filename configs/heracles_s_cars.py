@@ -1,6 +1,6 @@
 # Heracles-S, Stanford Cars at 224 px, fine-tuned from the classifier in $PRETRAINED.
 _base_ = [
-    './_base_/models/pretrained_classifier.py',
+    './_base_/models/classifier.py',
     './_base_/datasets/cars.py',
     './_base_/schedules/finetune_100e.py',
 ]

@@ -1,6 +1,10 @@
-# 100 epochs of batch 128, AdamW 1e-4, 5 epochs of warm-up, cosine, weight decay 0.05 (all assumed:
-# the papers give accuracies after fine-tuning and no recipe).
+# From the classifier in the file $PRETRAINED, else pretrained.pth: backbone and class block,
+# while a head of other classes stays behind; filters and kernels of another size are resampled.
+# 100 epochs of batch 128, AdamW 1e-4, 5 epochs of warm-up, cosine, weight decay 0.05 (all
+# assumed: the papers give accuracies after fine-tuning and no recipe).
 _base_ = '../classification_runtime.py'
+
+load_from = '{{$PRETRAINED:pretrained.pth}}'
 
 epochs = 100
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs, val_interval=5)
