@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from heracles_mm.spectral import fourier
 from heracles_mm.spectral.eager import eager_cpu
@@ -62,7 +63,11 @@ class SASS(nn.Module):
         """From the half spectrum of the map, (B, ..., C), to that of the result."""
         shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
         planes = [plane.flatten(1, -2).unsqueeze(1) for plane in kernel]  # (1 or 2, 1, bins, C)
-        if torch.is_grad_enabled() or not eager_cpu(v) or v.numel() <= CHUNK:
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            # What stands between the transforms is ten times the map, and cheap to compute again.
+            parts = checkpoint(self._mix_bins, v, *planes, use_reentrant=False)
+            return torch.complex(*parts).view(shape)
+        if not eager_cpu(v) or v.numel() <= CHUNK:
             return torch.complex(*self._mix_bins(v, *planes)).view(shape)
         z = torch.empty_like(v)
         bins = max(1, CHUNK // v[:, 0].numel())

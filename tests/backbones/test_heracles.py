@@ -116,9 +116,9 @@ def test_the_transform_stays_float32_under_autocast(monkeypatch):
     """A CPU run that merely finishes proves nothing: look at what reaches the transform."""
     seen = []
 
-    def spy(x):
+    def spy(x, axes):
         seen.append((x.dtype, torch.is_autocast_enabled('cpu')))
-        return dct2(x)
+        return dct2(x, axes)
 
     cosine = filters.TRANSFORMS['cosine']._replace(forward=spy)
     monkeypatch.setitem(filters.TRANSFORMS, 'cosine', cosine)
