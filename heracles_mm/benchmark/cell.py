@@ -8,11 +8,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from heracles_mm.benchmark import steps
 from heracles_mm.benchmark.errors import BenchmarkError
 from heracles_mm.benchmark.memory import held_bytes, peak_bytes
 from heracles_mm.benchmark.models import Candidate
 from heracles_mm.benchmark.sizes import Size
+from heracles_mm.benchmark.steps import Step
 from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratios
 from heracles_mm.benchmark.work import count_flops, matmul
 
@@ -21,19 +21,6 @@ MODES = ('eager', 'compiled')
 MEMORY = 'memory'
 MATMUL = 'matmul'
 """Name under which the machine's own matrix product takes its turn in every round."""
-
-Step = Callable[[nn.Module, Tensor, torch.dtype], steps.Call]
-
-BACKBONE_STEPS: dict[str, Step] = {
-    'forward': steps.forward,
-    'training': steps.training,
-    MEMORY: steps.forward_backward,
-}
-FILTER_STEPS: dict[str, Step] = {
-    'forward': steps.forward,
-    'forward+backward': steps.filter_forward_backward,
-    MEMORY: steps.filter_forward_backward,
-}
 
 
 @dataclass(frozen=True)

@@ -71,3 +71,14 @@ FILTERS = {
     ),
 }
 """Name on the command line -> filter."""
+
+
+def filter_candidate(name: str) -> Candidate:
+    """The filter of a name.
+
+    Raises:
+        BenchmarkError: no such filter.
+    """
+    if name not in FILTERS:
+        raise BenchmarkError(f'unknown filter {name!r}: choose from {", ".join(FILTERS)}')
+    return FILTERS[name]

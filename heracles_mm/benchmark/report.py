@@ -27,7 +27,7 @@ def cell_table(cell: Cell, rows: Sequence[Row]) -> Group:
     shown, rates = '', {}
     for row in rows:
         unit, factor = UNITS.get(row.what, MILLISECONDS)
-        q1, median, q3 = (f'{value * factor:.4g}' for value in row.value)
+        q1, median, q3 = (_digits(value * factor) for value in row.value)
         if row.what != shown:
             table.add_section()
         table.add_row(
@@ -173,6 +173,10 @@ def _add_numbers(table: Table, name: str) -> None:
 def _titled(title: str, table: Table, below: str = '') -> Group:
     """Not rich's own title, which is broken to the width of the table."""
     return Group('', Text(title, style='bold'), table, *([below] if below else []))
+
+
+def _digits(value: float) -> str:
+    return f'{value:.4g}' if value < 1e4 else f'{value:.0f}'
 
 
 def _or_nothing(value: float | None, form: str) -> str:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 Call = Callable[[], object]
 """One pass over the input of a cell."""
 
+Step = Callable[[nn.Module, Tensor, torch.dtype], Call]
+"""Makes the call from a model, its input and the dtype to compute in."""
+
 
 def forward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> Call:
     """A forward pass in evaluation and inference mode."""

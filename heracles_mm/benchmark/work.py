@@ -10,7 +10,7 @@ from torch.utils.flop_counter import (
 
 from heracles_mm.benchmark.steps import Call
 
-MATMUL_SIDE = {'cpu': 1024, 'cuda': 8192}
+MATMUL_SIDE = {'cpu': 2048, 'cuda': 8192}
 """Side of the square matrices of the machine's own rate."""
 
 aten = torch.ops.aten

@@ -14,20 +14,10 @@ import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from heracles_mm.benchmark.cell import (
-    BACKBONE_STEPS,
-    DTYPES,
-    FILTER_STEPS,
-    MODES,
-    Cell,
-    Plan,
-    Row,
-    measure,
-)
+from heracles_mm.benchmark.cell import DTYPES, MODES, Cell, Plan, Row, measure
 from heracles_mm.benchmark.errors import BenchmarkError
+from heracles_mm.benchmark.kinds import BACKBONES, OPERATORS, Kind
 from heracles_mm.benchmark.machine import environment, load
-from heracles_mm.benchmark.models import candidate
-from heracles_mm.benchmark.operators import FILTERS
 from heracles_mm.benchmark.report import (
     cell_table,
     growth_tables,
@@ -36,28 +26,15 @@ from heracles_mm.benchmark.report import (
     write_csv,
     write_json,
 )
-from heracles_mm.benchmark.sizes import Size, map_size, picture_size
 from heracles_mm.benchmark.timing import Budget
 from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
 
 NAME = 'benchmark'
-MODELS = (
-    'heracles_s', 'heracles_s_a2', 'hamsa_s', 'hamsa_s_real',
-    'swin_t', 'convnext_t', 'deit_s', 'pvt_v2_b2',
-)  # fmt: skip
-BASELINES = ['swin_t']
-FILTER_BASELINES = ['rfft2', 'torch_dct']
-SIZES = ('1x224', '8x224', '1x512', '1x800x1280', '1x1024')
-MAPS = (
-    '8x32x56x56', '8x64x28x28', '1x32x128x128', '1x64x64x64', '1x32x200x320', '1x64x100x160',
-)  # fmt: skip
-"""What the filters of Heracles-S meet in stages 1 and 2 at 8x224, 1x512 and 1x800x1280."""
-
 WIDTH = 120
 """Columns of the tables where the output goes into a file."""
 
 BUSY = 0.5
-"""A load average that says: something else was running when the benchmark began."""
+"""Processes beyond our own threads that say: something else was running."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -74,7 +51,9 @@ def benchmark(argv: list[str] | None) -> None:
 
 
 def _benchmark(args: argparse.Namespace) -> None:
-    plan, sizes, device = _plan(args), _sizes(args), _device(args.device)
+    kind = OPERATORS if args.operators else BACKBONES
+    plan, device = _plan(args, kind), _device(args.device)
+    sizes = [kind.read_size(text) for text in dict.fromkeys(args.sizes or kind.sizes)]
     _check_files(args)
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -105,31 +84,20 @@ def _benchmark(args: argparse.Namespace) -> None:
         plot(rows, _title(about['machine'])).savefig(args.plot, dpi=130)
 
 
-def _plan(args: argparse.Namespace) -> Plan:
+def _plan(args: argparse.Namespace, kind: Kind) -> Plan:
     """Fill in what the command line left open, and check it."""
-    steps, known, preferred = BACKBONE_STEPS, list(MODELS), BASELINES
-    if args.operators:
-        steps, known, preferred = FILTER_STEPS, list(FILTERS), FILTER_BASELINES
-        if args.dtypes != ['float32']:
-            raise ToolError('--operators measures in float32, in which filters always compute')
-    names = list(dict.fromkeys(args.models or known))
-    if args.operators and not set(names) <= set(known):
-        raise ToolError(f'--models: with --operators choose from {", ".join(known)}')
-    whats = list(dict.fromkeys(args.what or list(steps)[1 if args.operators else 0 :][:1]))
-    if not set(whats) <= set(steps):
-        raise ToolError(f'--what: choose from {", ".join(steps)}, not {" ".join(whats)}')
-    usual = [name for name in preferred if name in names] or names[:1]
+    if kind is OPERATORS and args.dtypes != ['float32']:
+        raise ToolError('--operators measures in float32, in which filters always compute')
+    whats = list(dict.fromkeys(args.what or [kind.what]))
+    if not set(whats) <= set(kind.steps):
+        raise ToolError(f'--what: choose from {", ".join(kind.steps)}, not {" ".join(whats)}')
+    names = list(dict.fromkeys(args.models or kind.models))
+    usual = [name for name in kind.baselines if name in names] or names[:1]
     baselines = list(dict.fromkeys(args.baseline or usual))
     if not set(baselines) <= set(names):
         raise ToolError(f'--baseline: choose from the models measured, {", ".join(names)}')
-    candidates = [FILTERS[name] if args.operators else candidate(name) for name in names]
     budget = Budget(args.rounds, args.seconds, args.most_rounds)
-    return Plan(candidates, steps, whats, baselines, budget, args.seed)
-
-
-def _sizes(args: argparse.Namespace) -> list[Size]:
-    read = map_size if args.operators else picture_size
-    return [read(text) for text in dict.fromkeys(args.sizes or (MAPS if args.operators else SIZES))]
+    return Plan([kind.find(n) for n in names], kind.steps, whats, baselines, budget, args.seed)
 
 
 def _device(name: str) -> torch.device:
@@ -160,24 +128,24 @@ def _parser() -> OneLineParser:
         '--models',
         nargs='+',
         metavar='NAME[:OPTION=VALUE,...]',
-        help=f'default: {" ".join(MODELS)}; also heracles:arch=b,transform=hartley and so on, and '
-        f'names of timm; with --operators filters, default: {" ".join(FILTERS)}',
+        help=f'default: {" ".join(BACKBONES.models)}; also heracles:arch=b,transform=hartley and '
+        f'so on, and names of timm; with --operators default: {" ".join(OPERATORS.models)}',
     )
     add('--operators', action='store_true', help='measure single filters instead of backbones')
     add(
         '--sizes',
         nargs='+',
         metavar='BxHxW',
-        help=f'BxS or BxHxW, default: {" ".join(SIZES)}; with --operators BxCxHxW, default: '
-        f'{" ".join(MAPS)}',
+        help=f'BxS or BxHxW, default: {" ".join(BACKBONES.sizes)}; with --operators BxCxHxW, '
+        f'default: {" ".join(OPERATORS.sizes)}',
     )
     add('--dtypes', nargs='+', choices=list(DTYPES), default=['float32'], help='by autocast')
     add('--modes', nargs='+', choices=MODES, default=['eager'])
     add(
         '--what',
         nargs='+',
-        help=f'{", ".join(BACKBONE_STEPS)} (default: forward); with --operators '
-        f'{", ".join(FILTER_STEPS)} (default: forward+backward)',
+        help=f'{", ".join(BACKBONES.steps)} (default: {BACKBONES.what}); with --operators '
+        f'{", ".join(OPERATORS.steps)} (default: {OPERATORS.what})',
     )
     add(
         '--baseline',
@@ -236,8 +204,9 @@ def _print_load(console: Console, about: dict) -> None:
     first, last = about['load_at_start'], about['load_at_end']
     if first is None:
         return
-    busy = ' Other work was running: trust ratios, not times.' if first > BUSY else ''
-    console.print(f'Load average over a minute: {first:.1f} at start, {last:.1f} at end.{busy}')
+    console.print(f'Load average over a minute: {first:.1f} at start, {last:.1f} at end')
+    if first > BUSY or last > about['machine']['threads'] + BUSY:
+        console.print('Other work was running: trust ratios, not times.')
 
 
 if __name__ == '__main__':

@@ -16,7 +16,7 @@ def plot_costs(panels: Mapping[str, tuple[str, Lines]], title: str) -> Figure:
     A model keeps its colour, a series its marker.
     """
     figure = Figure(figsize=(5.5 * len(panels) + 2, 4.5), layout='constrained')
-    figure.suptitle(title)
+    figure.suptitle(title, fontsize='medium')
     for axes, (name, (ylabel, lines)) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
     ):
@@ -32,9 +32,9 @@ def plot_costs(panels: Mapping[str, tuple[str, Lines]], title: str) -> Figure:
                     label=model if label == series[0] else None,
                 )
         for label in series if len(series) > 1 else ():
-            axes.plot([], [], markers[label], color='grey', label=label)
+            axes.plot([], [], markers[label], color='black', label=label)
         axes.set(xscale='log', yscale='log', xlabel='pixels of the batch', ylabel=ylabel)
-        axes.set_title(name, fontsize='medium')
+        axes.set_title(name)
         axes.grid(alpha=0.3, which='both')
-    figure.legend(*axes.get_legend_handles_labels(), loc='outside right upper')
+    figure.legend(*axes.get_legend_handles_labels(), loc='outside right center')
     return figure

@@ -49,28 +49,24 @@ def test_a_chain_of_known_tensors():
     assert peak_bytes(call, CPU) == 3 * 4 * N
 
 
-def test_what_autograd_saves_counts_until_the_backward_pass_frees_it():
-    """exp saves its output e, sin its input, the same e; s goes with the forward pass. Backward
-    holds e, its cosine, the product with the gradient, and then, in the cosine's place and e's
-    still held, the gradient of x: at most e, s or cos e, the product and one more."""
+def test_what_autograd_saves_counts():
+    """Every function keeps a tensor of 4 N bytes for the backward pass: exp its output, sin its
+    input. Without a graph only the input and output of the function at work are held."""
+    x = torch.randn(N, requires_grad=True)
+
+    def call():
+        return x.exp().sin().sin().sin()
+
+    assert peak_bytes(call, CPU) == 4 * 4 * N
+    with torch.no_grad():
+        assert peak_bytes(call, CPU) == 2 * 4 * N
+
+
+def test_gradients_count():
+    """Backward of exp multiplies its output by the gradient that came in: two tensors."""
     x = torch.randn(N, requires_grad=True)
     gradient = torch.randn(N)
-
-    def keeping_the_graph():
-        s = x.exp().sin()
-        assert s.grad_fn is not None
-        return s
-
-    assert peak_bytes(keeping_the_graph, CPU) == 2 * 4 * N
-    with torch.no_grad():  # e is freed as soon as s is there, so the peak is the same ...
-        assert peak_bytes(lambda: x.exp().sin().sin().sin(), CPU) == 2 * 4 * N
-    # ... but grows with every saved tensor: exp and three sines save e, s1 and s2, s3 is returned
-    assert peak_bytes(lambda: x.exp().sin().sin().sin(), CPU) == 4 * 4 * N
-
-    def backward():
-        x.exp().backward(gradient)
-
-    assert peak_bytes(backward, CPU) == 2 * 4 * N  # e and the gradient of x
+    assert peak_bytes(lambda: x.exp().backward(gradient), CPU) == 2 * 4 * N
     assert x.grad is not None
 
 

@@ -149,7 +149,10 @@ ERRORS = {
     'unknown measurement': ((*NANO, '--what', 'speed'), ['forward, training, memory', 'speed']),
     'no rounds': ((*NANO, '--rounds', '0'), ['positive whole number', "'0'"]),
     'baseline that is not measured': ((*NANO, '--baseline', 'swin_t'), ['choose from the models']),
-    'unknown filter': (('--operators', '--models', 'dct'), ['cosine, hartley, torch_dct, rfft2']),
+    'unknown filter': (
+        ('--operators', '--models', 'dct'),
+        ["'dct'", 'cosine, hartley, torch_dct, rfft2'],
+    ),
     'filters in half precision': (
         ('--operators', '--dtypes', 'bfloat16'),
         ['--operators measures in float32'],
