@@ -10,6 +10,7 @@ from mmpretrain.structures import DataSample
 from torch import nn
 
 from heracles_mm.classification import ClassAttentionBlock, ClassSpectralBlock
+from heracles_mm.layers.drop_path import DropPath
 
 EVERY_FAMILY = pytest.mark.parametrize('family', FAMILIES)
 BLOCKS = {
@@ -17,7 +18,6 @@ BLOCKS = {
     'spectral': lambda: ClassSpectralBlock(64, grid=(3, 5)),
     'spectral-grid-real': lambda: ClassSpectralBlock(64, (3, 5), fft_axes='grid', kernel='real'),
 }
-from heracles_mm.layers.drop_path import DropPath
 
 
 def random_block(name: str) -> nn.Module:
