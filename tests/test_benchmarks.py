@@ -55,3 +55,15 @@ def test_hamsa_savings_equal_the_literal_formula():
 def test_hamsa_normalisation_measures_every_choice():
     printed = run('hamsa_normalisation.py', '--steps', 2, '--seeds', 0, '--side', 32)
     assert printed.count('seed 0: loss') == 3
+
+
+def test_mixer_cost_measures_both_families_beside_the_skeleton():
+    lines = run('mixer_cost.py', '--arch', 'nano', '--sizes', 64, '--rounds', 1).splitlines()
+    names = [line[6:21].strip() for line in lines[2:]]
+    assert names == ['skeleton', 'heracles', 'hamsa, complex', 'hamsa, real']
+    assert lines[2].split()[3] == '1.00'
+
+
+def test_custom_operator_compares_equal_mixers():
+    args = ('--maps', '1x6x5x8', '--rounds', 1, '--backend', 'aot_eager')
+    assert '1x6x5x8' in run('custom_operator.py', *args)
