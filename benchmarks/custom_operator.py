@@ -1,8 +1,8 @@
-"""Whether the spectral filter should be one custom operator: what torch.compile makes of both forms.
+"""Should the spectral filter be one custom operator? What torch.compile makes of both forms.
 
 A spectral mixer (local convolution beside the filter, interleaved) is compiled as it is, in plain
-torch, and with its filter wrapped as one operator of torch.library; the two take turns. The plain form
-lets the compiler fuse the weight's product, the copies and the interleaving.
+torch, and with its filter wrapped as one operator of torch.library; the two take turns. The plain
+form lets the compiler fuse the weight's product, the copies and the interleaving.
 
     python benchmarks/custom_operator.py [--maps 8x56x56x64 1x200x320x64] [--rounds 15]
 """

@@ -1,7 +1,7 @@
 """What token mixing costs: each backbone beside the same skeleton without any mixer.
 
-Interleaved forward passes in inference mode; a mixer of the skeleton gives zeros, so embedding, norms
-and feed-forward networks are all that runs. The last columns say how a backbone's time splits.
+Interleaved forward passes in inference mode; a mixer of the skeleton gives zeros, so embedding,
+norms and feed-forward networks are all that runs. The last columns say how the time splits.
 
     python benchmarks/mixer_cost.py [--arch s] [--sizes 224 512] [--rounds 7]
 """
