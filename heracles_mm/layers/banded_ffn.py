@@ -21,8 +21,11 @@ is as fast."""
 
 
 def banded(x: Tensor, hidden: int) -> bool:
-    """Whether the hidden map of ``x`` (B, H, W, C) is large enough for :func:`banded_ffn`."""
-    return eager_cpu(x) and x.numel() // x.shape[-1] * hidden * x.itemsize > BAND_BYTES
+    """Whether the hidden map of ``x`` (B, H, W, C) is large enough for :func:`banded_ffn`: of the
+    whole batch in inference, of one picture in training, where smaller ones gain less than
+    computing the hidden map again costs."""
+    at_once = x[:1] if torch.is_grad_enabled() else x
+    return eager_cpu(x) and at_once.numel() // x.shape[-1] * hidden * x.itemsize > BAND_BYTES
 
 
 def banded_ffn(

@@ -63,8 +63,9 @@ class SASS(nn.Module):
         """From the half spectrum of the map, (B, ..., C), to that of the result."""
         shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
         planes = [plane.flatten(1, -2).unsqueeze(1) for plane in kernel]  # (1 or 2, 1, bins, C)
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            # What stands between the transforms is ten times the map, and cheap to compute again.
+        complex_kernel = len(kernel.real) == 2
+        if complex_kernel and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            # What stands between the transforms is ten times the map; computed again, not kept.
             parts = checkpoint(self._mix_bins, v, *planes, use_reentrant=False)
             return torch.complex(*parts).view(shape)
         if not eager_cpu(v) or v.numel() <= CHUNK:

@@ -65,8 +65,11 @@ def test_a_map_that_is_not_contiguous(layout, monkeypatch):
 
 def test_the_module_takes_the_bands_for_large_maps_on_a_cpu_alone(monkeypatch):
     monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1000)
-    large = torch.zeros(1, 8, 8, 4)
+    large, batch = torch.zeros(1, 8, 8, 4), torch.zeros(9, 3, 3, 4)
     assert banded_ffn.banded(large, 12)
+    assert not banded_ffn.banded(batch, 12)  # small pictures in training
+    with torch.no_grad():
+        assert banded_ffn.banded(batch, 12)
     assert not banded_ffn.banded(large[:, :2, :2], 12)
     assert not banded_ffn.banded(large.to('meta'), 12)
     assert not banded_ffn.banded(torch.zeros(0, 8, 8, 4), 12)
