@@ -68,7 +68,7 @@ class SASS(nn.Module):
             # What stands between the transforms is ten times the map; computed again, not kept.
             parts = checkpoint(self._mix_bins, v, *planes, use_reentrant=False)
             return torch.complex(*parts).view(shape)
-        if not eager_cpu(v) or v.numel() <= CHUNK:
+        if torch.is_grad_enabled() or not eager_cpu(v) or v.numel() <= CHUNK:
             return torch.complex(*self._mix_bins(v, *planes)).view(shape)
         z = torch.empty_like(v)
         bins = max(1, CHUNK // v[:, 0].numel())
