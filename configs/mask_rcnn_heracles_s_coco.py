@@ -13,7 +13,7 @@ model = dict(
         type='Heracles',
         arch='s',
         spectral_stages=1,
-        kv_grid=28,  # ours: full attention at 800x1280 costs 3 times all the rest
+        kv_grid=28,  # ours, for large pictures: docs/heracles.md
         drop_path_rate=0.1,
     ),
     neck=dict(in_channels=[64, 128, 320, 448]),

@@ -7,15 +7,12 @@ from pathlib import Path
 import mmpretrain
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.runner.checkpoint import CheckpointLoader
-from torch import nn
+from torch import Tensor, nn
 
-from heracles_mm.checkpoints import read_plain_checkpoints_only
+from heracles_mm.checkpoints import read_checkpoint, read_plain_checkpoints_only
+from heracles_mm.checkpoints.recognise import a_few, weights_of
 from heracles_mm.classification.dense_scores import DenseScores
 from heracles_mm.classification.label_map_files import LabelMapError, Manifest
-
-SHOWN = 3
-"""Names that an error tells."""
 
 
 def load_labeller(
@@ -49,14 +46,9 @@ def load_labeller(
     path = checkpoint or getattr(model._metainfo, 'weights', None)
     if not path:
         raise LabelMapError(f'{classifier} needs its weights: give them with --checkpoint')
-    try:
-        with read_plain_checkpoints_only(path if trusted else None):
-            content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    except OSError as error:  # of a URL; files have sentences of their own
-        raise LabelMapError(
-            f'the checkpoint {path} cannot be fetched ({error}): give a file with --checkpoint'
-        ) from error
-    _load_weights(model, content, path)
+    with read_plain_checkpoints_only(path if trusted else None):
+        content = read_checkpoint(path)
+    _load_weights(model, weights_of(content), path)
     scores = DenseScores(model.to(get_device()))
     meta = (content.get('meta') or {}).get('dataset_meta') or model._dataset_meta
     classes = [str(name) for name in meta.get('classes') or ()]
@@ -75,8 +67,7 @@ def load_labeller(
     )
 
 
-def _load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
-    weights = checkpoint.get('state_dict', checkpoint)
+def _load_weights(model: nn.Module, weights: dict[str, Tensor], path: str) -> None:
     own = model.state_dict()
     wrong = [
         key
@@ -84,10 +75,9 @@ def _load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
         if key not in weights or key not in own or weights[key].shape != own[key].shape
     ]
     if wrong:
-        shown = ', '.join(sorted(wrong)[:SHOWN])
         raise LabelMapError(
             f'the checkpoint {path} is not of this classifier: {len(wrong)} of its tensors and the '
-            f"model's differ in name or shape ({shown}, ...)"
+            f"model's differ in name or shape ({a_few(sorted(wrong))})"
         )
     model.load_state_dict(weights)
 

@@ -14,18 +14,19 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from heracles_mm.spectral.eager import eager_cpu
+from heracles_mm.spectral.precision import at_least_float32
 
 BAND_BYTES = 4 * 2**20
-"""Of the hidden map at a time: about the second-level cache of two cores. Anything from 2 to 6 MB
-is as fast."""
+"""Of the hidden map at a time: about the second-level cache of two cores."""
 
 
 def banded(x: Tensor, hidden: int) -> bool:
-    """Whether the hidden map of ``x`` (B, H, W, C) is large enough for :func:`banded_ffn`: of the
-    whole batch in inference, of one picture in training, where smaller ones gain less than
-    computing the hidden map again costs."""
-    at_once = x[:1] if torch.is_grad_enabled() else x
-    return eager_cpu(x) and at_once.numel() // x.shape[-1] * hidden * x.itemsize > BAND_BYTES
+    """Whether one picture's hidden map of ``x`` (B, H, W, C) is too large for the cache.
+
+    Smaller ones gain less in training than computing them again costs, and in inference a stage
+    takes few enough of them at a time.
+    """
+    return eager_cpu(x) and x[:1, ..., 0].numel() * hidden * x.itemsize > BAND_BYTES
 
 
 def banded_ffn(
@@ -34,10 +35,11 @@ def banded_ffn(
     """Linear, depthwise 3x3, exact GELU, Linear of maps (B, H, W, C), differentiable once.
 
     The weights are those of ``nn.Linear(C, hidden)``, ``nn.Conv2d(hidden, hidden, 3, padding=1,
-    groups=hidden)`` and ``nn.Linear(hidden, C)``. Under autocast it computes in autocast's dtype.
+    groups=hidden)`` and ``nn.Linear(hidden, C)``. Under autocast it computes in autocast's dtype,
+    float64 excepted, as the layers themselves do.
     """
     tensors = [x, w1, b1, kernel, bias, w2, b2]
-    if torch.is_autocast_enabled('cpu'):
+    if torch.is_autocast_enabled('cpu') and x.dtype != torch.float64:
         dtype = torch.get_autocast_dtype('cpu')
         tensors = [tensor.to(dtype) for tensor in tensors]
     with torch.autocast('cpu', enabled=False):
@@ -49,14 +51,9 @@ class _BandedFFN(torch.autograd.Function):
     def forward(x, w1, b1, kernel, bias, w2, b2):
         x = x.contiguous()
         out = torch.empty_like(x)
-        weights = (w1.mT, b1, kernel, bias, w2.mT, b2)
-        if _pictures_at_a_time(x, len(w1)):
-            for pictures, results in _groups(len(w1), x, out):
-                _forward_pictures(pictures, results, *weights)
-        else:
-            weights = (w1.mT.contiguous(), b1, kernel, bias, w2.mT.contiguous(), b2)
-            for picture, result in zip(x, out, strict=True):
-                _forward_bands(picture, result, *weights)
+        weights = (w1.mT.contiguous(), b1, kernel, bias, w2.mT.contiguous(), b2)
+        for picture, result in zip(x, out, strict=True):
+            _forward(picture, result, *weights)
         return out
 
     @staticmethod
@@ -68,43 +65,15 @@ class _BandedFFN(torch.autograd.Function):
     def backward(ctx, gradient):
         x, *weights = ctx.saved_tensors
         gradient = gradient.contiguous()
-        dx = torch.zeros_like(x, memory_format=torch.contiguous_format)
-        sums = [torch.zeros_like(w) for w in weights]
-        for part, dpart, dout in _groups(len(weights[0]), x.contiguous(), dx, gradient):
-            _backward(part, dpart, dout, weights, sums)
-        return dx, *sums, gradient.sum((0, 1, 2))
+        # Sums over channels and pictures: in float32 at least, whatever the maps are in.
+        dx, *sums = (torch.zeros_like(at_least_float32(t)) for t in (x.contiguous(), *weights))
+        for picture, dpicture, dout in zip(x.contiguous(), dx, gradient, strict=True):
+            _backward(picture, dpicture, dout, weights, sums)
+        sums.append(at_least_float32(gradient).sum((0, 1, 2)))
+        return tuple(total.to(x.dtype) for total in (dx, *sums))
 
 
-def _pictures_at_a_time(x: Tensor, hidden: int) -> int:
-    """How many pictures' hidden maps fit; 0 if not even one does."""
-    return BAND_BYTES // (x[0, ..., 0].numel() * hidden * x.itemsize)
-
-
-def _groups(hidden: int, *maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The pictures of maps of one shape in step, as many at a time as fit, at least one."""
-    count = max(1, _pictures_at_a_time(maps[0], hidden))
-    return zip(*(m.split(count) for m in maps), strict=True)
-
-
-def _forward_pictures(
-    x: Tensor,
-    out: Tensor,
-    w1: Tensor,  # (C, hidden)
-    b1: Tensor,
-    kernel: Tensor,
-    bias: Tensor,
-    w2: Tensor,  # (hidden, C)
-    b2: Tensor,
-) -> None:
-    """Write the result for ``x`` (B, H, W, C) to ``out``."""
-    channels, hidden = w1.shape
-    h = torch.addmm(b1, x.view(-1, channels), w1).view(*x.shape[:3], hidden)
-    y = F.conv2d(h.permute(0, 3, 1, 2), kernel, bias, padding=1, groups=hidden)
-    y = torch.ops.aten.gelu_(y).permute(0, 2, 3, 1).reshape(-1, hidden)
-    torch.addmm(b2, y, w2, out=out.view(-1, channels))
-
-
-def _forward_bands(
+def _forward(
     x: Tensor,
     out: Tensor,
     w1: Tensor,  # (C, hidden)
@@ -121,7 +90,7 @@ def _forward_bands(
     """
     height, width, channels = x.shape
     hidden = w1.shape[1]
-    rows = max(2, BAND_BYTES // (width * hidden * x.itemsize))
+    rows = max(2, min(height, BAND_BYTES // (width * hidden * x.itemsize)))
     band = x.new_empty(rows + 2, width, hidden)
     band[0] = 0  # the padding above the picture
     held, done = 1, 0  # rows in the band already, rows of x that went through the first layer
@@ -149,8 +118,8 @@ def _forward_bands(
 def _backward(
     x: Tensor, dx: Tensor, dout: Tensor, weights: list[Tensor], sums: list[Tensor]
 ) -> None:
-    """Add the gradient of ``x`` (B, H, W, C) to ``dx``, and those of the weights to ``sums``."""
-    pictures, height, width, channels = x.shape
+    """Add the gradient of a picture (H, W, C) to ``dx``, and those of the weights to ``sums``."""
+    height, width, channels = x.shape
     tokens, dtokens, dout = (t.view(-1, channels) for t in (x, dx, dout))
     w1, b1, kernel, bias, w2 = weights
     dw1, db1, dkernel, dbias, dw2 = sums
@@ -158,7 +127,7 @@ def _backward(
         count = len(w1[part])
 
         def as_map(flat: Tensor, count: int = count) -> Tensor:
-            return flat.view(pictures, height, width, count).permute(0, 3, 1, 2)
+            return flat.view(1, height, width, count).permute(0, 3, 1, 2)
 
         hidden = as_map(torch.addmm(b1[part], tokens, w1[part].mT))
         local = F.conv2d(hidden, kernel[part], bias[part], padding=1, groups=count)
@@ -182,7 +151,7 @@ def _backward(
         dbias[part] += db
         flat = dhidden.permute(0, 2, 3, 1).reshape(-1, count)
         _add_product(dw1[part], flat.mT, tokens)
-        db1[part] += flat.sum(0)
+        db1[part] += flat.sum(0, dtype=db1.dtype)
         _add_product(dtokens, flat, w1[part])
 
 
@@ -193,4 +162,7 @@ def _channel_blocks(hidden: int, bytes_each: int) -> Iterator[slice]:
 
 
 def _add_product(out: Tensor, a: Tensor, b: Tensor) -> None:
-    torch.addmm(out, a, b, out=out)
+    if out.dtype == a.dtype:
+        torch.addmm(out, a, b, out=out)
+    else:
+        out += a @ b

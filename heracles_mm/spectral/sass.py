@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from heracles_mm.spectral import fourier
-from heracles_mm.spectral.eager import eager_cpu
+from heracles_mm.spectral.eager import eager_cpu, is_traced
 from heracles_mm.spectral.fourier import from_half_spectrum, half_spectrum
 from heracles_mm.spectral.gating import SAGU, SpectralPulseNet, magnitude
 from heracles_mm.spectral.kernels import KernelSpectrum, TokenKernel
@@ -63,13 +63,16 @@ class SASS(nn.Module):
         """From the half spectrum of the map, (B, ..., C), to that of the result."""
         shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
         planes = [plane.flatten(1, -2).unsqueeze(1) for plane in kernel]  # (1 or 2, 1, bins, C)
-        complex_kernel = len(kernel.real) == 2
-        if complex_kernel and torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            # What stands between the transforms is ten times the map; computed again, not kept.
-            parts = checkpoint(self._mix_bins, v, *planes, use_reentrant=False)
-            return torch.complex(*parts).view(shape)
         if torch.is_grad_enabled() or not eager_cpu(v) or v.numel() <= CHUNK:
-            return torch.complex(*self._mix_bins(v, *planes)).view(shape)
+            complex_kernel = len(kernel.real) == 2
+            if complex_kernel and torch.is_grad_enabled() and not is_traced():
+                # What stands between the transforms is many maps: computed again, not kept.
+                parts = checkpoint(
+                    self._mix_bins, v, *planes, use_reentrant=False, preserve_rng_state=False
+                )
+            else:
+                parts = self._mix_bins(v, *planes)
+            return torch.complex(*parts).view(shape)
         z = torch.empty_like(v)
         bins = max(1, CHUNK // v[:, 0].numel())
         for target, *part in zip(*(t.split(bins, dim=-2) for t in (z, v, *planes)), strict=True):

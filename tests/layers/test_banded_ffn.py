@@ -34,8 +34,8 @@ def gradients(module, result, x):
     budget=st.integers(1, 20000),
 )
 def test_any_cut_gives_the_plain_formula_and_its_gradients(batch, height, width, budget):
-    """From one band of two rows to several pictures at a time: no row may lose a neighbour, at the
-    edges of the picture the neighbours are zeros behind the first layer, not in front of it."""
+    """From bands of two rows to whole pictures: no row may lose a neighbour, and at the edges of
+    the picture the neighbours are zeros behind the first layer, not in front of it."""
     module = make()
     x = torch.randn(batch, height, width, 4, dtype=torch.float64, requires_grad=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -65,11 +65,9 @@ def test_a_map_that_is_not_contiguous(layout, monkeypatch):
 
 def test_the_module_takes_the_bands_for_large_maps_on_a_cpu_alone(monkeypatch):
     monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1000)
-    large, batch = torch.zeros(1, 8, 8, 4), torch.zeros(9, 3, 3, 4)
+    large = torch.zeros(1, 8, 8, 4)
     assert banded_ffn.banded(large, 12)
-    assert not banded_ffn.banded(batch, 12)  # small pictures in training
-    with torch.no_grad():
-        assert banded_ffn.banded(batch, 12)
+    assert not banded_ffn.banded(torch.zeros(9, 2, 2, 4), 12)  # many small pictures
     assert not banded_ffn.banded(large[:, :2, :2], 12)
     assert not banded_ffn.banded(large.to('meta'), 12)
     assert not banded_ffn.banded(torch.zeros(0, 8, 8, 4), 12)
@@ -86,6 +84,32 @@ def test_under_autocast_it_computes_in_the_half_type(monkeypatch):
     torch.testing.assert_close(result, expected, rtol=0.05, atol=0.05 * expected.abs().max().item())
     grads = torch.autograd.grad(result.float().square().mean(), (x, *module.parameters()))
     assert [g.dtype for g in grads] == [torch.float32] * 7
+
+
+def test_half_precision_gradients_are_summed_in_float32(monkeypatch):
+    """Many pictures and channel blocks: sums in bfloat16 itself would drift away from the plain
+    layers, whose products sum in float32."""
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1)
+    module = ConvFFN(4, 64)  # 256 hidden channels, 4 blocks
+    x = torch.randn(64, 3, 4, 4, requires_grad=True)
+
+    def gradients_by(function):
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            result = function(x)
+        direction = torch.ones_like(result).float()
+        return torch.autograd.grad((result.float() * direction).sum(), (x, *module.parameters()))
+
+    exact = torch.autograd.grad(plain(module, x).sum(), (x, *module.parameters()))
+    plainly, banded = gradients_by(lambda x: plain(module, x)), gradients_by(module)
+    for truth, one, other in zip(exact, plainly, banded, strict=True):
+        assert (other - truth).norm() <= 1.5 * (one - truth).norm() + 1e-3 * truth.norm()
+
+
+def test_float64_stays_float64_under_autocast(monkeypatch):
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1)
+    module, x = make(), torch.randn(1, 5, 4, 4, dtype=torch.float64)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        torch.testing.assert_close(module(x), plain(module, x))
 
 
 def test_the_backward_pass_keeps_no_hidden_map(monkeypatch):
