@@ -10,13 +10,14 @@ SETUP = $(BOOT) tools/setup_env.py
 BACKBONE ?= heracles
 DEMO := work_dirs/demo$(if $(filter heracles,$(BACKBONE)),,_$(BACKBONE))
 
-.PHONY: help env demo test lint clean
+.PHONY: help env demo test lint docs clean
 
 help:
 	@echo 'make demo   train Mask R-CNN with a small Heracles on the embedded scenes (about 10 minutes);'
 	@echo '            BACKBONE=hamsa for a small HAMSA, in work_dirs/demo_hamsa'
 	@echo 'make test   run the tests'
 	@echo 'make lint   ruff and mypy'
+	@echo 'make docs   build the documentation into site/'
 	@echo 'make env    only make or refresh the environment that the three above use'
 	@echo 'make clean  remove the environments and build outputs, keep results and the wheel cache'
 	@echo 'Options: STACK=onedl for the maintained forks, PYTHON=python3.12 for another interpreter,'
@@ -35,6 +36,10 @@ lint: env
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo 'site/index.html'
 
 clean:
 	@$(SETUP) --clean
