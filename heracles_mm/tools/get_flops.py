@@ -103,7 +103,8 @@ def _shape(asked: list[int] | None, cfg: Config) -> tuple[int, int]:
 def make_report(cfg: Config, shape: tuple[int, int], device: str) -> dict:
     """Everything the table shows, as plain data; work in multiply-adds."""
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    MMLogger.get_instance(NAME, log_level='ERROR')  # mmpretrain logs what it fills in
+    if not MMLogger.check_instance_created(NAME):
+        MMLogger.get_instance(NAME, log_level='ERROR')  # mmpretrain logs what it fills in
     model = MODELS.build(cfg.model)
     picture, once = _count(model, shape, device)
     by_part, known = parameters_by_part(model), parts(model)

@@ -17,6 +17,7 @@ from heracles_mm.checkpoints.loud import part_of
 from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
 from heracles_mm.tools.errors import ToolError
 
+LOGGER = 'trained_backbone'
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 """Of a config whose preprocessor names none."""
 
@@ -33,7 +34,8 @@ def trained_backbone(cfg: Config, checkpoint: str | None) -> Pyramid:
     if not part:
         raise ToolError(f'the config {cfg.filename} has no model.backbone to look at')
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    MMLogger.get_instance('trained_backbone', log_level='WARNING')  # a complete load is silent
+    if not MMLogger.check_instance_created(LOGGER):
+        MMLogger.get_instance(LOGGER, log_level='WARNING')  # a complete load is silent
     backbone = MODELS.build({**part, 'init_cfg': None})
     if not isinstance(backbone, Pyramid):
         raise ToolError(

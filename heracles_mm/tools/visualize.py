@@ -1,4 +1,4 @@
-"""Look inside a model: ``python -m heracles_mm.tools.visualize WHAT CONFIG [CHECKPOINT] --out FILE``.
+"""Look inside a model: ``python -m heracles_mm.tools.visualize WHAT CONFIG --out FILE``.
 
 Filters, gates, receptive fields, feature maps, activation scales and training curves, each as one
 PNG or SVG file.

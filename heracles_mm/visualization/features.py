@@ -22,9 +22,7 @@ def principal_colours(features: np.ndarray) -> np.ndarray:
     parts = np.zeros((len(flat), 3), flat.dtype)
     for index, direction in enumerate(directions[:3]):
         parts[:, index] = flat @ direction * np.sign(direction[np.abs(direction).argmax()])
-    return np.stack([unit_range(part) for part in parts.T], axis=-1).reshape(
-        *features.shape[:2], 3
-    )
+    return np.stack([unit_range(part) for part in parts.T], axis=-1).reshape(*features.shape[:2], 3)
 
 
 def plot_features(backbone: nn.Module, picture: Tensor, channels: int = CHANNELS) -> Figure:
@@ -56,7 +54,7 @@ def plot_features(backbone: nn.Module, picture: Tensor, channels: int = CHANNELS
             axes.set_title(f'channel {channel}', fontsize=8)
     figure.suptitle(
         f'{type(backbone).__name__}: three principal components as colours, and the channels that '
-        'vary most',
+        'vary most, each on its own scale',
         fontsize=10,
     )
     return figure

@@ -33,17 +33,18 @@ def plot_filters(backbone: nn.Module) -> Figure:
     """
     stages = modules_by_stage(backbone, SpectralFilter, TokenKernel)
     columns = max(len(modules) for modules in stages.values())
-    figure = Figure(figsize=(1.9 * columns + 1.4, 2 * len(stages) + 0.9), layout='constrained')
+    figure = Figure(figsize=(2 * columns + 1.9, 2 * len(stages) + 0.9), layout='constrained')
     grid = figure.subplots(len(stages), columns, squeeze=False)
     for row, (stage, modules) in zip(grid, stages.items(), strict=True):
         planes = [response(module).square().mean(0).sqrt().numpy() for module in modules]
-        limits = dict(vmin=min(map(_least, planes)), vmax=max(map(_most, planes)))
+        limits = dict(vmin=min(p.min() for p in planes), vmax=max(p.max() for p in planes))
         for index, (axes, module, plane) in enumerate(zip(row, modules, planes), 1):
             image = show_plane(axes, plane, _centred(module), **limits)
             axes.set_title(f'stage {stage}, block {index}', fontsize=8)
         for axes in row[len(planes) :]:
             axes.set_axis_off()
-        figure.colorbar(image, ax=list(row), shrink=0.9).ax.tick_params(labelsize=7)
+        bar = figure.colorbar(image, ax=list(row[: len(planes)]), shrink=0.9)
+        bar.ax.tick_params(labelsize=7)
     figure.suptitle(f'{_name(modules[0])}, root mean square over channels', fontsize=10)
     figure.supxlabel('horizontal frequency, cycles per position', fontsize=8)
     figure.supylabel('vertical frequency', fontsize=8)
@@ -84,17 +85,9 @@ def plot_channels(backbone: nn.Module, stage: int, count: int = CHANNELS) -> Fig
 
 def _name(module: SpectralFilter | TokenKernel) -> str:
     if isinstance(module, TokenKernel):
-        return f'HAMSA: magnitude |K^| of the kernels ({module.fft_axes})'
+        return f'Hamsa: |K^| of the kernels over {module.fft_axes}'
     return f'Heracles: {module.transform} filters'
 
 
 def _centred(module: SpectralFilter | TokenKernel) -> bool:
     return isinstance(module, TokenKernel) or module.transform != 'cosine'
-
-
-def _least(plane) -> float:
-    return float(plane.min())
-
-
-def _most(plane) -> float:
-    return float(plane.max())

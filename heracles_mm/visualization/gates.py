@@ -41,8 +41,9 @@ def plot_gates(backbone: nn.Module, picture: Tensor) -> Figure:
     stage. Arguments and errors as :func:`gates`."""
     found = gates(backbone, picture)
     columns = max(len(planes) for planes in found.values())
-    figure = Figure(figsize=(1.9 * columns + 3.4, 2 * len(found) + 0.9), layout='constrained')
-    left, right = figure.subfigures(1, 2, width_ratios=(2, 1.9 * columns + 1.4))
+    figure = Figure(figsize=(2 * columns + 4, 2 * len(found) + 0.9), layout='constrained')
+    halves = figure.subfigures(1, 2, squeeze=False, width_ratios=(2, 2 * columns + 2))
+    left, right = halves[0]
     show_picture(left.subplots(), picture)
     grid = right.subplots(len(found), columns, squeeze=False)
     for row, (stage, planes) in zip(grid, found.items(), strict=True):
@@ -53,7 +54,8 @@ def plot_gates(backbone: nn.Module, picture: Tensor) -> Figure:
             axes.set_title(f'stage {stage}, block {index}', fontsize=8)
         for axes in row[len(means) :]:
             axes.set_axis_off()
-        right.colorbar(image, ax=list(row), shrink=0.9).ax.tick_params(labelsize=7)
+        bar = right.colorbar(image, ax=list(row[: len(means)]), shrink=0.9)
+        bar.ax.tick_params(labelsize=7)
     figure.suptitle('SpectralPulseNet: gate of each frequency, mean over channels', fontsize=10)
     right.supxlabel('horizontal frequency, cycles per position', fontsize=8)
     right.supylabel('vertical frequency', fontsize=8)

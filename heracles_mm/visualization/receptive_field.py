@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from heracles_mm.visualization.stages import check_stage, stage_maps
 DRAWS = 8
 FLOOR = 1e-4
 SHARE = 0.9
+LEVELS = 16
+"""Steps of colour: contours are easier to read than noise, and lighter as PNG."""
 
 
 def receptive_field(
@@ -59,18 +62,19 @@ def side_of(field: np.ndarray, share: float = SHARE) -> int:
     return 2 * int(np.searchsorted(rings.cumsum(), share * rings.sum())) + 1
 
 
-def plot_receptive_fields(
-    backbone: nn.Module, pictures: Tensor, stages: Sequence[int]
-) -> Figure:
+def plot_receptive_fields(backbone: nn.Module, pictures: Tensor, stages: Sequence[int]) -> Figure:
     """A panel for each of ``stages``, on a logarithmic scale of colour.
 
     Arguments and errors as :func:`receptive_field`.
     """
     figure = Figure(figsize=(2.6 * len(stages) + 1.1, 3.2), layout='constrained')
     row = figure.subplots(1, len(stages), squeeze=False)[0]
+    colours = colormaps['inferno'].resampled(LEVELS)
     for axes, stage in zip(row, stages, strict=True):
         field = receptive_field(backbone, pictures, stage)
-        image = axes.imshow(field.clip(FLOOR), norm=LogNorm(FLOOR, 1), cmap='inferno')
+        image = axes.imshow(
+            field.clip(FLOOR), norm=LogNorm(FLOOR, 1), cmap=colours, interpolation='nearest'
+        )
         axes.set_title(
             f'stage {stage}: {SHARE:.0%} of the energy\nwithin {side_of(field)} px', fontsize=8
         )

@@ -1,5 +1,4 @@
-"""Frequency planes to look at: the zero in the middle (Fourier, Hartley) or in the corner (cosine).
-"""
+"""Frequency planes to look at, the zero in the middle (Fourier, Hartley) or a corner (cosine)."""
 
 import numpy as np
 import torch
@@ -42,15 +41,20 @@ def frequency_plane(at: Tensor, opposite: Tensor, grid: Grid, fft_axes: str) -> 
 
 def show_plane(axes: Axes, plane: np.ndarray, centred: bool, **options) -> AxesImage:
     """Draw (H, W) values over frequencies in cycles per position, upwards and to the right."""
-    edges = []
-    for count in (plane.shape[1], plane.shape[0]):
-        if centred:  # bin k of n stands for (k - n // 2) / n
-            edges += [(-(count // 2) - 0.5) / count, (count - count // 2 - 0.5) / count]
-        else:  # bin k of n stands for k / 2 n
-            edges += [-0.25 / count, 0.5 - 0.25 / count]
-    ticks = [-0.5, 0, 0.5] if centred else [0, 0.25, 0.5]
-    image = axes.imshow(plane, origin='lower', extent=tuple(edges), **options)
-    axes.set(xticks=ticks, yticks=ticks)
+    left, right = _edges(plane.shape[1], centred)
+    bottom, top = _edges(plane.shape[0], centred)
+    ticks = [-0.5, -0.25, 0, 0.25] if centred else [0, 0.25]
+    image = axes.imshow(plane, origin='lower', extent=(left, right, bottom, top), **options)
+    axes.set(xticks=ticks, yticks=ticks, xlim=(left, right), ylim=(bottom, top))
     axes.tick_params(labelsize=7)
-    axes.label_outer()
+    place = axes.get_subplotspec()
+    if place is not None and not place.is_first_col():
+        axes.set_yticklabels([])
     return image
+
+
+def _edges(count: int, centred: bool) -> tuple[float, float]:
+    """Where the first of ``count`` bins begins and the last ends, each half a bin round its own."""
+    if centred:  # bin k of n stands for (k - n // 2) / n
+        return (-(count // 2) - 0.5) / count, (count - count // 2 - 0.5) / count
+    return -0.25 / count, 0.5 - 0.25 / count  # bin k of n stands for k / 2 n

@@ -54,4 +54,6 @@ def check_stage(backbone: nn.Module, stage: int) -> None:
     """Raise a ValueError for a stage, counted from 1, that the backbone lacks."""
     count = len(backbone.stages)  # type: ignore[arg-type]
     if stage not in range(1, count + 1):
-        raise ValueError(f'stage {stage} does not exist: {type(backbone).__name__} has 1 to {count}')
+        raise ValueError(
+            f'stage {stage} does not exist: {type(backbone).__name__} has 1 to {count}'
+        )
