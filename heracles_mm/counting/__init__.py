@@ -9,7 +9,7 @@ one multiply-add. Left out: everything elementwise (norms, activations, gates, t
 spectrum with its filter), pooling, interpolation, RoIAlign, and post-processing.
 """
 
-from heracles_mm.counting.forward import PROPOSALS_MASKED, WorkOf, work_of
+from heracles_mm.counting.forward import PROPOSALS_MASKED, WorkOf, proposals_of, work_of
 from heracles_mm.counting.kinds import KINDS, Kind
 from heracles_mm.counting.parts import parameters_by_part, part_of, parts
 from heracles_mm.counting.published import Published, published
@@ -26,6 +26,7 @@ __all__ = [
     'parameters_by_part',
     'part_of',
     'parts',
+    'proposals_of',
     'published',
     'work_of',
 ]

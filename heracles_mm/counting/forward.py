@@ -41,6 +41,13 @@ def work_of(model: nn.Module, shape: tuple[int, int], device: str = 'meta') -> W
     return WorkOf(picture, one - picture)
 
 
+def proposals_of(model: Any) -> int | None:
+    """How many proposals a two-stage detector gives to its box head, None for other models."""
+    if not hasattr(model, 'roi_head') or not hasattr(model, 'rpn_head'):
+        return None
+    return ((model.test_cfg or {}).get('rpn') or {}).get('max_per_img')
+
+
 def _work(model: nn.Module, shape: tuple[int, ...], device: str) -> Work:
     model.eval()  # which forgets what is kept from one forward pass to the next
     pictures = torch.zeros(shape, device=device)
@@ -52,19 +59,18 @@ def _work(model: nn.Module, shape: tuple[int, ...], device: str) -> Work:
 def _run(model: nn.Module, pictures: Tensor) -> None:
     if not isinstance(model, BaseModel):
         model(pictures)
-    elif hasattr(model, 'roi_head') and getattr(model, 'rpn_head', None) is not None:
-        _run_two_stages(model, pictures)
+    elif count := proposals_of(model):
+        _run_two_stages(model, pictures, count)
     else:
         model(pictures, _samples(pictures) if _is_detector(model) else None, mode='tensor')
 
 
-def _run_two_stages(model: Any, pictures: Tensor) -> None:
+def _run_two_stages(model: Any, pictures: Tensor, count: int) -> None:
     from mmengine.structures import InstanceData
 
     height, width = pictures.shape[-2:]
     maps = model.extract_feat(pictures)
     model.rpn_head(maps)
-    count = model.test_cfg['rpn']['max_per_img']
     proposals = pictures.new_tensor([[0, 0, width, height]]).expand(count, 4)
     replaced = _skip_roi_align(model.roi_head) if pictures.is_meta else []
     try:

@@ -23,6 +23,7 @@ from heracles_mm.counting import (
     parameters_by_part,
     part_of,
     parts,
+    proposals_of,
     published,
     work_of,
 )
@@ -125,7 +126,7 @@ def make_report(cfg: Config, shape: tuple[int, int], device: str) -> dict:
             label: {'parameters': by_part.get(label, 0), **row} for label, row in rows.items()
         },
         'once_per_pass': once.total(),
-        'proposals': cfg.model.test_cfg.rpn.max_per_img if hasattr(model, 'roi_head') else None,
+        'proposals': proposals_of(model),
         'published': row and row._asdict(),
     }
 
@@ -133,11 +134,12 @@ def make_report(cfg: Config, shape: tuple[int, int], device: str) -> dict:
 def _count(model: nn.Module, shape: tuple[int, int], device: str) -> tuple[Work, Work]:
     try:
         return work_of(model.to(device), shape, device)
-    except NotImplementedError as error:
+    except RuntimeError as error:  # NotImplementedError is one too
         if device == 'cpu':
             raise
+        reason = str(error).partition('\n')[0]
         raise ToolError(
-            f'the model runs an operator that meta tensors lack, use --device cpu: {error}'
+            f'the model does not run on meta tensors ({reason}): try --device cpu'
         ) from error
 
 

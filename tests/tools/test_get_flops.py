@@ -89,6 +89,12 @@ def test_the_table_shows_both_conventions_and_what_was_published(capsys):
     assert 'published' not in capsys.readouterr().out
 
 
+def test_a_model_that_does_not_run_on_meta_tensors_is_sent_to_the_cpu(capsys):
+    assert main([TOY_CONFIG]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'does not run on meta tensors' in line and line.endswith('try --device cpu')
+
+
 @pytest.mark.parametrize(
     ('argv', 'words'),
     [
