@@ -1,8 +1,35 @@
-"""Pictures of what a model does (matplotlib). Each function takes data and returns a figure."""
+"""Pictures of what a model does (matplotlib). Each function takes data or a model and returns a
+figure; :func:`save_figure` writes it as PNG or SVG."""
 
+from heracles_mm.visualization.activations import activation_scales, plot_activations
 from heracles_mm.visualization.costs import plot_costs
-from heracles_mm.visualization.curves import plot_curves
+from heracles_mm.visualization.curves import plot_curves, plot_runs
 from heracles_mm.visualization.detections import Detections, plot_detections
-from heracles_mm.visualization.scalars import read_scalars
+from heracles_mm.visualization.features import plot_features
+from heracles_mm.visualization.filters import plot_channels, plot_filters
+from heracles_mm.visualization.gates import gates, plot_gates
+from heracles_mm.visualization.receptive_field import plot_receptive_fields, receptive_field
+from heracles_mm.visualization.saving import check_picture_path, save_figure
+from heracles_mm.visualization.scalars import counts_epochs, find_scalars, read_scalars
 
-__all__ = ['Detections', 'plot_costs', 'plot_curves', 'plot_detections', 'read_scalars']
+__all__ = [
+    'Detections',
+    'activation_scales',
+    'check_picture_path',
+    'counts_epochs',
+    'find_scalars',
+    'gates',
+    'plot_activations',
+    'plot_channels',
+    'plot_costs',
+    'plot_curves',
+    'plot_detections',
+    'plot_features',
+    'plot_filters',
+    'plot_gates',
+    'plot_receptive_fields',
+    'plot_runs',
+    'read_scalars',
+    'receptive_field',
+    'save_figure',
+]
