@@ -8,6 +8,7 @@ from heracles_mm.visualization.detections import Detections, plot_detections
 from heracles_mm.visualization.features import plot_features
 from heracles_mm.visualization.filters import plot_channels, plot_filters
 from heracles_mm.visualization.gates import gates, plot_gates
+from heracles_mm.visualization.label_maps import plot_label_maps
 from heracles_mm.visualization.receptive_field import plot_receptive_fields, receptive_field
 from heracles_mm.visualization.saving import check_picture_path, save_figure
 from heracles_mm.visualization.scalars import counts_epochs, find_scalars, read_scalars
@@ -27,6 +28,7 @@ __all__ = [
     'plot_features',
     'plot_filters',
     'plot_gates',
+    'plot_label_maps',
     'plot_receptive_fields',
     'plot_runs',
     'read_scalars',
