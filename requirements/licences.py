@@ -32,9 +32,9 @@ KNOWN = {'cuda-toolkit': 'none named: an empty package that asks for the nvidia 
 HEAD = """# Licences of what the package needs
 
 heracles_mm is Apache-2.0 and bundles no code of others. Of its embedded pictures,
-`heracles_mm/datasets/SCENE_PARTS_NOTICE.md` tells. What it needs comes from the package index, under those
-below: `make licences` makes this page from the metadata of the packages installed on Linux with
-Python 3.11, in their own words. The OneDL forks (`onedl-*`) are not in it.
+`heracles_mm/datasets/SCENE_PARTS_NOTICE.md` tells. What it needs comes from the package index,
+under the licences below: `make licences` makes this page from the metadata of what is installed on
+Linux with Python 3.11, in their own words. The OneDL forks (`onedl-*`) are not in it.
 
 | package | licence | needed by |
 |---|---|---|
