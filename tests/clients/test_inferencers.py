@@ -1,4 +1,4 @@
-"""The libraries' inferencers and model functions take our config and a checkpoint of their tools."""
+"""The libraries' inferencers and model functions take our configs and checkpoints."""
 
 import numpy as np
 import pytest
@@ -83,8 +83,9 @@ def test_seg_inferencer_writes_a_picture_and_labels(trained, picture, tmp_path):
 
 def test_mmpretrain_functions_name_the_class(trained, given):
     checkpoint = trained('mmpretrain')
-    import heracles_mm.classification  # noqa: F401  (mmpretrain's model hub learns our names)
     from mmpretrain import get_model, inference_model
+
+    import heracles_mm.classification  # noqa: F401  (mmpretrain's model hub learns our names)
 
     model = get_model('heracles_nano_parts', pretrained=str(checkpoint), device='cpu')
     answer = inference_model(model, given)
@@ -95,8 +96,9 @@ def test_mmpretrain_functions_name_the_class(trained, given):
 def test_classification_inferencer_takes_our_name_and_draws(trained, picture, tmp_path):
     """The name is of our model index; it works once heracles_mm.classification is imported."""
     checkpoint = trained('mmpretrain')
-    import heracles_mm.classification  # noqa: F401
     from mmpretrain import ImageClassificationInferencer
+
+    import heracles_mm.classification  # noqa: F401
 
     inferencer = ImageClassificationInferencer('heracles_nano_parts', str(checkpoint), device='cpu')
     answers = inferencer([str(picture)] * 2, batch_size=2, show_dir=str(tmp_path / 'out'))
