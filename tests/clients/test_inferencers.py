@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import CONFIGS
 from PIL import Image
+from small_runs import CONFIGS
 
 from heracles_mm.datasets.classification import PART_CLASSES
 from heracles_mm.datasets.parts import LABEL_CLASSES, OBJECT_CLASSES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, run_tool
+from small_runs import ROOT, run_tool
 
 COMMANDS = re.findall(
     r'^\| [^|]+ \| `(python \$.+)` \|$', (ROOT / 'docs/clients.md').read_text(), re.MULTILINE

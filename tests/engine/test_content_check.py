@@ -4,6 +4,7 @@ mmdet and mmpretrain pass over most of these faults in silence or fail far from 
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -227,7 +228,7 @@ class TestClassificationConfigs:
         assert 'has 2 classes (cat, dog) and model.head.num_classes is 1000' in message
         cfg.model.head.num_classes = 2
         cfg.train_dataloader.dataset.metainfo = {'classes': ('cat', 'cow', 'dog')}
-        assert 'classes and model.head.num_classes is 2' in self.sentence(cfg)
+        assert '(cat, cow, dog) and model.head.num_classes is 2' in self.sentence(cfg)
         cfg.model.head.num_classes = 3
         assert 'the number of classes in metainfo is 3' in self.sentence(cfg)
 
@@ -274,6 +275,24 @@ class TestClassificationConfigs:
         assert 'has 10 classes' in self.sentence(cfg)
         cfg.model.head.num_classes = 10
         assert self.sentence(cfg) is None
+
+
+def test_the_tools_say_it_and_build_nothing(coco, monkeypatch, capfd):
+    """Through the command line, on COCO's own layout."""
+    pytest.importorskip('mmdet')
+    from heracles_mm.tools import train
+
+    (coco.parent / 'annotations').mkdir()
+    for split in ('train', 'val'):
+        (coco.parent / f'{split}2017').mkdir()
+        (coco.parent / f'annotations/instances_{split}2017.json').write_text(json.dumps(sound()))
+    monkeypatch.setenv('COCO_ROOT', f'{coco.parent}/')
+    monkeypatch.chdir(coco.parent)
+    config = Path(__file__).parents[2] / 'configs' / 'mask_rcnn_heracles_s_coco.py'
+    assert train.main([str(config)]) == 2
+    lines = [x for x in capfd.readouterr().err.splitlines() if x.startswith('train: error:')]
+    assert len(lines) == 1
+    assert '78 of the 80 classes are no category of' in lines[0]
 
 
 def test_other_libraries_and_unbuildable_data_sets_are_left_to_their_own_errors():
