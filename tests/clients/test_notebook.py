@@ -8,6 +8,7 @@ import pytest
 from small_runs import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('library', ['mmdet', 'mmseg', 'mmpretrain'])
 def test_the_config_brings_the_package(library, small_config, tmp_path):
     """``Runner.from_cfg`` alone: what a library's train.py would add must stand in our config."""
