@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 import heracles_mm.engine  # noqa: F401  (registers our hooks)
 from heracles_mm.checkpoints import check_checkpoint_file, read_plain_checkpoints_only
+from heracles_mm.engine.content_check import content_fault
 from heracles_mm.engine.dataset_check import missing_data
 from heracles_mm.engine.distributed import prepare_launcher
 from heracles_mm.tools.errors import OneLineParser, ToolError, say
@@ -114,8 +115,8 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def check_data(cfg: Config, stages: tuple[str, ...]) -> None:
-    """Raise a ToolError about data that ``stages`` need and that does not exist."""
-    sentence = missing_data(cfg, stages)
+    """Raise a ToolError about data of ``stages`` that are missing or do not fit."""
+    sentence = missing_data(cfg, stages) or content_fault(cfg, stages)
     if sentence is not None:
         raise ToolError(sentence)
 
