@@ -15,7 +15,7 @@ from small_runs import ROOT
 EXAMPLES = {path.name: path for path in (ROOT / 'examples').glob('*.py')}
 SCRIPTS = ('plain_torch.py', 'custom_head.py')
 SHOWN = re.findall(
-    r'\[examples/(\w+\.py)\]\(\.\./examples/\1\)(?:(?!```).)*```python\n(.*?)```',
+    r'`examples/(\w+\.py)`(?:(?!```).)*```python\n(.*?)```',
     ''.join((ROOT / f'docs/{name}.md').read_text() for name in ('own_configs', 'clients')),
     re.DOTALL,
 )
