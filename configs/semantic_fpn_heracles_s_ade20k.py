@@ -1,0 +1,20 @@
+# Semantic FPN, Heracles-S, ADE20K, 80k iterations, batch 16, AdamW 1e-4, poly 0.9, crops of 512:
+# PVT's recipe (assumed: the papers of this family report no Semantic FPN).
+# No pretrained weights are public; with a classifier checkpoint of your own:
+#   model.backbone.init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='backbone.')
+_base_ = [
+    './_base_/models/semantic_fpn.py',
+    './_base_/datasets/ade20k.py',
+    './_base_/schedules/ade20k_80k.py',
+]
+
+model = dict(
+    backbone=dict(
+        type='Heracles',
+        arch='s',
+        spectral_stages=1,
+        kv_grid=28,  # ours, for large pictures: docs/heracles.md
+        drop_path_rate=0.1,
+    ),
+    neck=dict(in_channels=[64, 128, 320, 448]),
+)

@@ -1,0 +1,11 @@
+# The segmentation demo with the other family: UperNet, nano HAMSA, the embedded scenes: minutes on
+# two CPU cores.
+_base_ = [
+    './_base_/models/upernet_nano.py',
+    './_base_/datasets/scenes_semantic.py',
+    './_base_/schedules/scenes_semantic.py',
+]
+
+model = dict(
+    backbone=dict(type='Hamsa', arch='nano', img_size=160, drop_path_rate=0.0),
+)

@@ -1,0 +1,13 @@
+# The segmentation demo: UperNet, nano Heracles, label maps of the embedded scenes: minutes on two
+# CPU cores.
+_base_ = [
+    './_base_/models/upernet_nano.py',
+    './_base_/datasets/scenes_semantic.py',
+    './_base_/schedules/scenes_semantic.py',
+]
+
+model = dict(
+    backbone=dict(
+        type='Heracles', arch='nano', spectral_stages=2, img_size=160, drop_path_rate=0.0
+    ),
+)
