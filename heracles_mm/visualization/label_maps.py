@@ -32,8 +32,8 @@ def plot_label_maps(
     for row, name in enumerate(('picture', 'ground truth', 'prediction')):
         axes[row, 0].set_ylabel(name)
     handles = [
-        Patch(color=tuple(channel / 255 for channel in colour), label=name)
-        for name, colour in zip(classes, palette, strict=True)
+        Patch(color=f'#{red:02x}{green:02x}{blue:02x}', label=name)
+        for name, (red, green, blue) in zip(classes, palette, strict=True)
     ]
     figure.legend(handles=handles, loc='outside lower center', ncols=len(classes), fontsize='small')
     return figure
