@@ -4,7 +4,7 @@
 default_scope = 'mmseg'
 
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=8,
     num_workers=0,  # a worker takes more from two cores than loading costs
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
