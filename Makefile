@@ -1,5 +1,6 @@
 # STACK=openmmlab (default) or onedl; PYTHON=/path/to/python3.11 to choose the interpreter;
-# BACKBONE=heracles (default) or hamsa is what the demo trains.
+# TASK=detection (default) or segmentation and BACKBONE=heracles (default) or hamsa are what the demo
+# trains.
 STACK ?= openmmlab
 VENV := .venv$(if $(filter onedl,$(STACK)),-onedl)
 PY := $(VENV)/bin/python
@@ -8,12 +9,17 @@ BOOT = $(or $(firstword $(foreach name,python3 $(addprefix python3.,11 12 10),$(
   $(error No Python found: install 3.10, 3.11 or 3.12))
 SETUP = $(BOOT) tools/setup_env.py
 BACKBONE ?= heracles
-DEMO := work_dirs/demo$(if $(filter heracles,$(BACKBONE)),,_$(BACKBONE))
+TASK ?= detection
+DEMO_METHOD = $(or $(DEMO_METHOD_$(TASK)),$(error TASK must be detection or segmentation, not '$(TASK)'))
+DEMO_METHOD_detection := mask_rcnn
+DEMO_METHOD_segmentation := upernet
+DEMO := work_dirs/demo$(if $(filter detection,$(TASK)),,_$(TASK))$(if $(filter heracles,$(BACKBONE)),,_$(BACKBONE))
 
 .PHONY: help env demo test lint clean
 
 help:
 	@echo 'make demo   train Mask R-CNN with a small Heracles on the embedded scenes (about 10 minutes);'
+	@echo '            TASK=segmentation for UperNet on their label maps, in work_dirs/demo_segmentation,'
 	@echo '            BACKBONE=hamsa for a small HAMSA, in work_dirs/demo_hamsa'
 	@echo 'make test   run the tests'
 	@echo 'make lint   ruff and mypy'
@@ -26,7 +32,7 @@ env:
 	@$(SETUP) --stack '$(STACK)' --python '$(PYTHON)'
 
 demo: env
-	$(PY) tools/demo.py configs/mask_rcnn_$(BACKBONE)_nano_scenes.py --work-dir $(DEMO)
+	$(PY) tools/demo.py configs/$(DEMO_METHOD)_$(BACKBONE)_nano_scenes.py --work-dir $(DEMO)
 
 test: env
 	$(PY) -m pytest $(ARGS)

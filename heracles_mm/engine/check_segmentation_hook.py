@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
@@ -85,14 +86,14 @@ def _heads(model: nn.Module) -> Iterator[Any]:
         yield from (head for head in heads if hasattr(head, 'num_classes'))
 
 
-def _inner_datasets(dataset: Any) -> Iterator[Any]:
-    """What stands in RepeatDataset, ConcatDataset and their kind."""
+def _inner_datasets(dataset: Any) -> Iterator[BaseDataset]:
+    """What stands in RepeatDataset, ConcatDataset and their kind; foreign kinds are left alone."""
     if hasattr(dataset, 'datasets'):
         for inner in dataset.datasets:
             yield from _inner_datasets(inner)
     elif hasattr(dataset, 'dataset'):
         yield from _inner_datasets(dataset.dataset)
-    else:
+    elif isinstance(dataset, BaseDataset):
         yield dataset
 
 
@@ -105,7 +106,7 @@ def _samples(samples: Any) -> Iterator[Any]:
             yield sample
 
 
-def _check_classes(model: nn.Module, dataset: Any, stage: str) -> None:
+def _check_classes(model: nn.Module, dataset: BaseDataset, stage: str) -> None:
     classes = dataset.metainfo.get('classes')
     for head in _heads(model):
         if classes and head.num_classes != len(classes):
@@ -116,7 +117,7 @@ def _check_classes(model: nn.Module, dataset: Any, stage: str) -> None:
             )
 
 
-def _check_files(dataset: Any, stage: str) -> None:
+def _check_files(dataset: BaseDataset, stage: str) -> None:
     maps = [dataset.get_data_info(i).get('seg_map_path') for i in range(len(dataset))]
     if not all(maps):  # a test without ground truth
         return

@@ -18,7 +18,8 @@ def prepare_launcher(cfg: Config) -> str | None:
     """Make ``cfg.launcher`` work on this machine, on its CPU where no GPU is visible.
 
     Without a GPU the process group is opened here, with gloo, because mmengine calls
-    ``torch.cuda.set_device`` first; and DistributedDataParallel gets no device ids.
+    ``torch.cuda.set_device`` first; DistributedDataParallel gets no device ids; and BatchNorm stays
+    that of each process.
 
     Returns:
         One sentence about what was changed in ``cfg``, or None.
@@ -85,6 +86,7 @@ def _use_gloo(cfg: Config) -> str | None:
         'find_unused_parameters': cfg.get('find_unused_parameters', False),
     }
     cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    cfg.sync_bn = None  # torch's SyncBatchNorm has no kernel for a CPU
     dist.init_process_group(backend='gloo')
     if asked_for == 'gloo':
         return None

@@ -3,6 +3,7 @@
 import re
 from traceback import walk_tb
 
+from mmengine.dataset import BaseDataset
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import build_from_cfg
 
@@ -31,6 +32,8 @@ def about_build_error(error: Exception) -> str | None:
     if not building:
         return None
     innermost, (last, line) = building[-1], frames[-1]
+    if last.f_code.co_name == '_serialize_data':  # mmengine's BaseDataset, with an empty list
+        return _about_empty_dataset(last.f_locals['self'])
     sentence = f'{_part(innermost.f_locals)} cannot be built from the config: {message}'
     if last is innermost:
         return sentence
@@ -45,6 +48,17 @@ def _part(variables: dict) -> str:
     kind = variables['registry'].name.replace('_', ' ')
     name = getattr(variables.get('obj_cls'), '__name__', None)
     return f'the {kind} {name}' if name else f'a {kind}'
+
+
+def _about_empty_dataset(dataset: BaseDataset) -> str:
+    """Say where it looked: in a folder of pictures for a suffix, or in an annotation file."""
+    prefix, suffix = dataset.data_prefix, getattr(dataset, 'img_suffix', None)
+    folder = prefix.get('img_path') or prefix.get('img') or dataset.data_root
+    where = f'{folder} with names that end in {suffix!r}' if suffix else folder
+    return (
+        f'the data set {type(dataset).__name__} found no picture in {where}: look at its '
+        f'data_root, data_prefix, {"img_suffix" if suffix else "ann_file"} and filter_cfg'
+    )
 
 
 def _about_unknown_type(type_name: str, first: str, second: str | None) -> str:

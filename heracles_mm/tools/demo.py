@@ -1,7 +1,8 @@
 """Train the embedded demo and show what came out: ``python -m heracles_mm.tools.demo``.
 
-Trains Mask R-CNN on the composed scenes, evaluates before, during and after, and leaves in the work
-folder a report, a curve of AP over training steps and pictures of predictions beside ground truth.
+Trains Mask R-CNN or UperNet on the composed scenes, evaluates before, during and after, and leaves
+in the work folder a report, a curve over training steps and pictures of predictions beside ground
+truth.
 """
 
 import json
@@ -12,25 +13,21 @@ from pathlib import Path
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 from rich.console import Console
 from rich.table import Table
 
+from heracles_mm.tools import demo_detection, demo_segmentation
 from heracles_mm.tools.common import check_data, load_config, open_runner, parse, tool_parser
-from heracles_mm.tools.errors import run_tool
-from heracles_mm.visualization import Detections, plot_curves, plot_detections, read_scalars
+from heracles_mm.tools.demo_task import DemoTask
+from heracles_mm.tools.errors import ToolError, run_tool
+from heracles_mm.visualization import plot_curves, read_scalars
 
 NAME = 'demo'
 CONFIG = Path(__file__).parents[1] / '.mim' / 'configs' / 'mask_rcnn_heracles_nano_scenes.py'
+TASKS = {'mmdet': demo_detection.TASK, 'mmseg': demo_segmentation.TASK}
+"""default_scope of a config -> what the demo measures and shows."""
 PICTURES = 6
-SCORE_SHOWN = 0.5
-"""Predictions below it are left out of the pictures (never out of the AP)."""
-
-MEASURES = {
-    'box_ap': ('coco/bbox_mAP', 'box AP'),
-    'mask_ap': ('coco/segm_mAP', 'mask AP'),
-    'filled_box_mask_ap': ('filled_box/segm_mAP', "mask AP of the model's own boxes filled in"),
-}
-"""Name in the report: (scalar that is logged, name for a reader)."""
 
 Curves = dict[str, list[tuple[int, float]]]
 
@@ -41,50 +38,47 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def demo(argv: list[str] | None) -> None:
-    """Train, evaluate, and leave report.json, ap_over_steps.png and predictions.png."""
+    """Train, evaluate, and leave report.json, the curve and predictions.png."""
     args = parse(tool_parser(NAME, 'Train the embedded demo.', default_config=CONFIG), argv)
     cfg = load_config(args)
+    task = TASKS.get(cfg.get('default_scope'))
+    if task is None:
+        raise ToolError(
+            f'the demo trains configs of {" and ".join(TASKS)} on the scenes, such as '
+            f'{CONFIG.name}: {args.config} is of {cfg.get("default_scope")}'
+        )
     check_data(cfg, ('train', 'val'))
     start = time.monotonic()
     with open_runner(NAME, cfg, trusted=None) as runner:
         runner.train()
         scalars = Path(runner.log_dir) / 'vis_data' / 'scalars.json'
-        curves = {name: read_scalars(scalars, key) for name, (key, _) in MEASURES.items()}
-        pictures = predict(runner, PICTURES)
+        curves = read_curves(task, scalars)
+        items, found = predict(runner, PICTURES)
         meta = runner.val_dataloader.dataset.metainfo
     report = make_report(curves, seconds=time.monotonic() - start)
     folder = Path(cfg.work_dir)
     (folder / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
-    named = {MEASURES[name][1]: points for name, points in curves.items()}
-    plot_curves(named, ylabel='COCO AP on the val scenes').savefig(folder / 'ap_over_steps.png')
-    figure = plot_detections(pictures, meta['classes'], meta['palette'])
-    figure.savefig(folder / 'predictions.png', dpi=130)
-    print_report(report, folder)
+    named = {task.measures[name][1]: curves[name] for name in task.curves}
+    plot_curves(named, ylabel=task.ylabel).savefig(folder / task.curve_file)
+    task.draw(items, found, meta).savefig(folder / 'predictions.png', dpi=130)
+    print_report(task, report, folder)
 
 
-def predict(runner: Runner, count: int) -> list[tuple]:
-    """The first val pictures, each with its ground truth and what the model finds in it."""
+def predict(runner: Runner, count: int) -> tuple[list[dict], list[BaseDataElement]]:
+    """The first val items and what the model makes of each."""
     dataset = runner.val_dataloader.dataset
     items = [dataset[index] for index in range(min(count, len(dataset)))]
     runner.model.eval()
     with torch.no_grad():
-        found = runner.model.test_step(pseudo_collate(items))
-    pictures = []
-    for item, sample in zip(items, found, strict=True):
-        truth, prediction = item['data_samples'].gt_instances, sample.pred_instances.cpu().numpy()
-        prediction = prediction[prediction.scores >= SCORE_SHOWN]
-        pictures.append(
-            (
-                item['inputs'].flip(0).permute(1, 2, 0).numpy(),  # BGR (3, H, W) to RGB (H, W, 3)
-                Detections(
-                    truth.bboxes.numpy(), truth.labels.numpy(), truth.masks.masks.astype(bool)
-                ),
-                Detections(
-                    prediction.bboxes, prediction.labels, prediction.masks, prediction.scores
-                ),
-            )
-        )
-    return pictures
+        return items, runner.model.test_step(pseudo_collate(items))
+
+
+def read_curves(task: DemoTask, scalars: Path) -> Curves:
+    """Every measure of the task over the steps, from 0 to 1."""
+    return {
+        name: [(step, value / task.full_scale) for step, value in read_scalars(scalars, key)]
+        for name, (key, _) in task.measures.items()
+    }
 
 
 def make_report(curves: Curves, seconds: float) -> dict:
@@ -92,23 +86,23 @@ def make_report(curves: Curves, seconds: float) -> dict:
     return {
         **{name: points[-1][1] for name, points in curves.items()},
         'before': {name: points[0][1] for name, points in curves.items()},
-        'steps': curves['box_ap'][-1][0],
+        'steps': max(points[-1][0] for points in curves.values()),
         'seconds': round(seconds, 1),
     }
 
 
-def print_report(report: dict, folder: Path) -> None:
+def print_report(task: DemoTask, report: dict, folder: Path) -> None:
     """The table of the demo."""
     table = Table(title='Composed scenes (synthetic layout, real pixels), val')
     table.add_column('')
     table.add_column('before training', justify='right')
     table.add_column(f'after {report["steps"]} steps', justify='right')
-    for name, (_, label) in MEASURES.items():
+    for name, (_, label) in task.measures.items():
         table.add_row(label, f'{report["before"][name]:.3f}', f'{report[name]:.3f}')
     console = Console()
     console.print(table)
     console.print(f'{report["seconds"]:.0f} s of training and evaluation; in {folder}:')
-    console.print('report.json, ap_over_steps.png, predictions.png', highlight=False)
+    console.print(f'report.json, {task.curve_file}, predictions.png', highlight=False)
 
 
 if __name__ == '__main__':

@@ -61,6 +61,13 @@ def test_on_cpus_gloo_is_used_and_a_change_is_told(backend, no_gpu, alone_with_t
     assert (told is None) == (backend == 'gloo')
 
 
+def test_batchnorm_is_not_joined_over_processes_that_have_no_gpu(no_gpu, alone_with_torchrun):
+    """torch's SyncBatchNorm refuses a CPU's pictures at the first training step."""
+    cfg = Config({'launcher': 'pytorch', 'sync_bn': 'torch'})
+    prepare_launcher(cfg)
+    assert cfg.sync_bn is None
+
+
 def test_a_model_wrapper_of_the_config_is_kept(no_gpu, alone_with_torchrun):
     wrapper = {'type': 'MMDistributedDataParallel', 'find_unused_parameters': True}
     cfg = Config({'launcher': 'pytorch', 'model_wrapper_cfg': wrapper})
