@@ -1,0 +1,13 @@
+# HAMSA nano, a folder of pictures: mean pooling and one linear layer. Minutes on two CPU cores.
+_base_ = './heracles_nano_pictures.py'
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='Hamsa',
+        arch='nano',
+        img_size=96,
+        out_indices=(3,),
+        drop_path_rate=0.0,
+    ),
+)
