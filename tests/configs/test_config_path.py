@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from mmengine.config import Config
 
@@ -31,6 +31,7 @@ def test_a_slip_is_answered_with_the_nearest_names(name, data):
     """One letter lost leaves the name nearer than any that shares less than all the others."""
     at = data.draw(st.integers(0, len(name) - 1))
     slip = name[:at] + name[at + 1 :]
+    assume(slip not in NAMES)  # cifar100 without a 0
     with pytest.raises(ValueError, match='the nearest are') as error:
         config_path(slip)
     assert name in str(error.value)
