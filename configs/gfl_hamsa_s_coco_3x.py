@@ -1,5 +1,5 @@
-# GFL, HAMSA-S, COCO, 36 epochs with multi-scale crops, batch 16, AdamW 1e-4: the recipe of
-# Wave-ViT (assumed: the paper gives none).
+# GFL, HAMSA-S, COCO, 36 epochs with multi-scale crops, batch 16, AdamW 1e-4: the recipe of Wave-ViT
+# (assumed: the paper gives none).
 # No pretrained weights are public; with a classifier checkpoint of your own:
 #   model.backbone.init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='backbone.')
 _base_ = [

@@ -1,5 +1,5 @@
-# RetinaNet, Heracles-S, COCO, 12 epochs, batch 16, AdamW 1e-4, weight decay 1e-4: the recipe of
-# PVT and Wave-ViT (assumed: the paper gives none).
+# RetinaNet, Heracles-S, COCO, 12 epochs, batch 16, AdamW 1e-4, weight decay 1e-4: the recipe of PVT
+# and Wave-ViT (assumed: the paper gives none).
 # No pretrained weights are public; with a classifier checkpoint of your own:
 #   model.backbone.init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='backbone.')
 _base_ = [
