@@ -1,7 +1,7 @@
 """List the configs of this package: ``python -m heracles_mm.tools.list_configs [--task TASK]``.
 
-Everything is read from the files: the names and parameters of the metafiles, and each config's first
-comment, which tests hold against what the config builds. No mm library is needed.
+Everything is read from the files: names and parameters from the metafiles, the rest from each
+config's first comment. Tests hold both against what the config builds. No mm library is needed.
 """
 
 import json

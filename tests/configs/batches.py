@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData, PixelData
 
-SIDE = 96
+SIDE = 64
 
 
 def pictures(count: int) -> list[torch.Tensor]:
@@ -30,9 +30,9 @@ def detection(count: int) -> dict:
             )
         )
         mask = np.zeros((1, SIDE, SIDE), np.uint8)
-        mask[0, 20:70, 30:80] = 1
+        mask[0, 10:40, 20:60] = 1
         sample.gt_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.tensor([[30.0, 20.0, 80.0, 70.0]])),
+            bboxes=HorizontalBoxes(torch.tensor([[20.0, 10.0, 60.0, 40.0]])),
             labels=torch.tensor([0]),
             masks=BitmapMasks(mask, SIDE, SIDE),
         )

@@ -51,9 +51,9 @@ def unknown_options(cfg: Config) -> list[str]:
 @contextmanager
 def registered(root: Registry, cfg: Config) -> Iterator[Registry]:
     """The registry of the config's library below ``root``, or ``root`` if it has none."""
-    with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        with root.switch_scope_and_registry(None) as registry:
-            yield registry
+    scope = DefaultScope.overwrite_default_scope(cfg.default_scope)
+    with scope, root.switch_scope_and_registry(None) as registry:
+        yield registry
 
 
 def _unknown(cfg: Config, value: Any, path: str, name: str = '') -> Iterator[str]:
@@ -70,8 +70,8 @@ def _unknown(cfg: Config, value: Any, path: str, name: str = '') -> Iterator[str
 def _known_options(cfg: Config, kind: Any) -> set[str] | None:
     """What the classes registered as ``kind`` take.
 
-    None where there is no such class, as for ``type='nms'``, or it is ours, which rejects what it
-    does not know.
+    None where there is no such class, as for ``type='nms'``, or it is one of ours with ``**options``,
+    of which it rejects by itself what it does not know.
     """
     if not isinstance(kind, str):
         return None
@@ -79,13 +79,20 @@ def _known_options(cfg: Config, kind: Any) -> set[str] | None:
     for root in REGISTRIES:
         with registered(root, cfg) as registry:
             classes += [found] if (found := registry.get(kind)) is not None else []
-    if not classes or any(cls.__module__.startswith('heracles_mm.') for cls in classes):
+    if not classes or any(_rejects_by_itself(cls) for cls in classes):
         return None
     known = {'type', *(name for cls in classes for name in _parameters(cls))}
     known |= TAKEN_BEFORE.get(kind, set())
     if kind in PASSES_ON:
         known |= _known_options(cfg, PASSES_ON[kind]) or set()
     return known
+
+
+def _rejects_by_itself(cls: Any) -> bool:
+    constructor = vars(cls).get('__init__') if inspect.isclass(cls) else None
+    if constructor is None or not cls.__module__.startswith('heracles_mm.'):
+        return False
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(constructor).parameters.values())
 
 
 def _parameters(cls: Any) -> Iterator[str]:

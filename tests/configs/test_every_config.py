@@ -1,4 +1,4 @@
-"""Contract of every config in the folder: all of it is used, trains, predicts, and is as it says."""
+"""Contract of every config in the folder: it is used whole, trains, predicts, is as it says."""
 
 import re
 from pathlib import Path
@@ -104,6 +104,11 @@ def test_norms_and_biases_do_not_decay_and_all_others_do(config, run):
     for name, parameter in run.model.named_parameters():
         expected = 0 if parameter.ndim == 1 else config.optim_wrapper.optimizer.weight_decay
         assert decay[parameter] == expected, name
+
+
+def test_its_metafile_counts_its_parameters(config, run):
+    listed = {model.name: model.parameters for model in listed_configs()}
+    assert listed[Path(config.filename).stem] == sum(p.numel() for p in run.model.parameters())
 
 
 def test_every_option_is_used(config, run):

@@ -21,7 +21,7 @@ SECTIONS = {*inspect.signature(Runner.__init__).parameters, *READ_ELSEWHERE}
 
 
 def idle_names(path: Path, files: list[Path]) -> set[str]:
-    """Names that the file sets and neither reads itself nor hands to one of ``files`` that inherits it.
+    """Names that the file sets and neither reads itself nor hands to an heir among ``files``.
 
     They are misspelt sections, or overrides without effect: a ``train_pipeline`` in a config does
     not reach the data set of its base.

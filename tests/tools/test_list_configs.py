@@ -17,10 +17,9 @@ def listed(capsys, *args: str) -> list[dict]:
 def test_the_tasks_share_out_all_configs(capsys):
     everything = listed(capsys)
     assert sorted(config['name'] for config in everything) == config_names()
-    parts = [
-        listed(capsys, '--task', task) for task in ('classification', 'detection', 'segmentation')
-    ]
-    assert sum(parts, []) == everything
+    tasks = ('classification', 'detection', 'segmentation')
+    parts = [listed(capsys, '--task', task) for task in tasks]
+    assert [config for part in parts for config in part] == everything
     assert all(parts)
 
 

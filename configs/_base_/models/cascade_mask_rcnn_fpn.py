@@ -1,6 +1,6 @@
-# Cascade Mask R-CNN with FPN: Mask R-CNN whose boxes are refined by three heads in turn, each trained
-# on better boxes than the one before, of four convolutions with BatchNorm and one layer (Swin's and
-# ConvNeXt's heads). A config that uses it gives `model.backbone` and `model.neck.in_channels`.
+# Cascade Mask R-CNN with FPN: Mask R-CNN whose boxes are refined by three heads in turn, each
+# trained on better boxes than the one before, of four convolutions with BatchNorm and one linear
+# layer (Swin's heads). A config that uses it gives `model.backbone` and `model.neck.in_channels`.
 _base_ = './mask_rcnn_fpn.py'
 
 
