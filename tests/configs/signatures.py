@@ -70,8 +70,8 @@ def _unknown(cfg: Config, value: Any, path: str, name: str = '') -> Iterator[str
 def _known_options(cfg: Config, kind: Any) -> set[str] | None:
     """What the classes registered as ``kind`` take.
 
-    None where there is no such class, as for ``type='nms'``, or it is one of ours with ``**options``,
-    of which it rejects by itself what it does not know.
+    None where there is no such class, as for ``type='nms'``, or it is one of ours with
+    ``**options``, which rejects by itself what it does not know.
     """
     if not isinstance(kind, str):
         return None

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from mmengine.runner import Runner
@@ -37,9 +38,10 @@ def used_names(config: Path) -> set[str]:
     return set().union(*(_read_in(path) | _asked_of_bases(path) for path in files)) - SECTIONS
 
 
+@cache
 def family(config: Path) -> list[Path]:
     """The file and all that it inherits."""
-    tree = ast.parse(config.read_text())
+    tree = _parsed(config)
     found = [
         ast.literal_eval(node.value)
         for node in tree.body
@@ -50,23 +52,26 @@ def family(config: Path) -> list[Path]:
     return [config, *(file for base in bases for file in family((config.parent / base).resolve()))]
 
 
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def _set_by(path: Path) -> set[str]:
     """Names that the file assigns at its top level; mmengine drops functions."""
-    assignments = [
-        node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Assign)
-    ]
+    assignments = [node for node in _parsed(path).body if isinstance(node, ast.Assign)]
     return {name for node in assignments for name in _names(node, ast.Store)}
 
 
 def _read_in(path: Path) -> set[str]:
-    return set(_names(ast.parse(path.read_text()), ast.Load))
+    return set(_names(_parsed(path), ast.Load))
 
 
 def _asked_of_bases(path: Path) -> set[str]:
     """Names that the file reads as ``_base_.name``."""
     return {
         node.attr
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(_parsed(path))
         if isinstance(node, ast.Attribute) and getattr(node.value, 'id', '') == '_base_'
     }
 
