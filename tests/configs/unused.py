@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from signatures import unknown_options
-from variables import READ_ELSEWHERE, used_names
+from variables import READ_ELSEWHERE, own_names
 
 
 def unused_options(cfg: Config, unread: set[str]) -> list[str]:
@@ -14,7 +14,7 @@ def unused_options(cfg: Config, unread: set[str]) -> list[str]:
         cfg: the config.
         unread: what ``run_once`` left unread.
     """
-    excused = used_names(Path(cfg.filename)) | set(READ_ELSEWHERE)
+    excused = own_names(Path(cfg.filename)) | set(READ_ELSEWHERE)
     excused = {path for path in excused if path in unread}  # not what a runner read under that name
     idle = {path for path in unread if not any(f'{path}.'.startswith(f'{e}.') for e in excused)}
     return sorted(idle | set(unknown_options(cfg)))

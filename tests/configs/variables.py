@@ -32,10 +32,9 @@ def idle_names(path: Path, files: list[Path]) -> set[str]:
     return _set_by(path) - SECTIONS - _read_in(path) - asked
 
 
-def used_names(config: Path) -> set[str]:
-    """Names that a config or one of its bases sets for use in the files."""
-    files = family(config)
-    return set().union(*(_read_in(path) | _asked_of_bases(path) for path in files)) - SECTIONS
+def own_names(config: Path) -> set[str]:
+    """Names that a config and its bases set for the files' use; ``idle_names`` finds idle ones."""
+    return set().union(*(_set_by(path) for path in family(config))) - SECTIONS
 
 
 @cache
