@@ -156,9 +156,7 @@ def segmentation(generator: torch.Generator):
     from mmseg.structures import SegDataSample
 
     labels = torch.randint(9, (1, SIDE, SIDE), generator=generator)
-    return SegDataSample(
-        metainfo=dict(img_shape=(SIDE, SIDE)), gt_sem_seg=PixelData(data=labels)
-    )
+    return SegDataSample(metainfo=dict(img_shape=(SIDE, SIDE)), gt_sem_seg=PixelData(data=labels))
 
 
 def classification(generator: torch.Generator):

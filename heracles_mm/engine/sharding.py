@@ -1,0 +1,59 @@
+"""Sharded training (FSDP): every process keeps a part of the weights, gradients and moments."""
+
+import os
+from typing import Any
+
+import torch
+from mmengine._strategy import FSDPStrategy
+from mmengine.dist import is_main_process
+from mmengine.optim import BaseOptimWrapper
+from mmengine.registry import STRATEGIES
+from torch import nn
+from torch.distributed.fsdp import FullStateDictConfig, FullyShardedDataParallel
+from torch.distributed.fsdp.wrap import ModuleWrapPolicy
+
+from heracles_mm.layers.block import Block
+
+
+@STRATEGIES.register_module()
+class ShardedStrategy(FSDPStrategy):
+    """mmengine's FSDPStrategy, made to train as one process would and to save what it would.
+
+    * Every block of a backbone is gathered and freed by itself, the rest of the model together.
+    * ``paramwise_cfg`` sees parameters in their own shapes. mmengine shows it the shards, which are
+      all one-dimensional, so that ``flat_decay_mult=0`` took the weight decay from every parameter.
+    * Checkpoints are those of a single process, plain data, and appear whole or not at all.
+    * ``sync_bn`` is heeded.
+
+    Args:
+        **options: mmengine's ``FSDPStrategy``; ``model_wrapper`` is
+            ``MMFullyShardedDataParallel``'s, ``state_dict_cfg`` defaults to ``'full'``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{'state_dict_cfg': 'full', **options})
+        if not torch.cuda.is_available() and self._is_full_state_dict():
+            # Off-loading from a CPU to itself hands out memory that is freed a moment later.
+            self.state_dict_config = FullStateDictConfig(rank0_only=True, offload_to_cpu=False)
+
+    def _wrap_model(self, model: nn.Module) -> nn.Module:
+        defaults: dict[str, Any] = {
+            'type': 'MMFullyShardedDataParallel',
+            'auto_wrap_policy': ModuleWrapPolicy({Block}),
+        }
+        if not torch.cuda.is_available():
+            defaults['device_id'] = 'cpu'
+        self.model_wrapper = {**defaults, **(self.model_wrapper or {})}
+        return super()._wrap_model(self.convert_model(model))
+
+    def build_optim_wrapper(
+        self, optim_wrapper: Any, model: nn.Module | None = None
+    ) -> BaseOptimWrapper:
+        with FullyShardedDataParallel.summon_full_params(model, writeback=False):
+            return super().build_optim_wrapper(optim_wrapper, model)
+
+    def save_checkpoint(self, filename: str, **options: Any) -> None:
+        part = f'{filename}.part'
+        super().save_checkpoint(part, **options)
+        if is_main_process():
+            os.replace(part, filename)
