@@ -1,6 +1,7 @@
 """Sharded training (FSDP): every process keeps a part of the weights, gradients and moments."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,7 +10,11 @@ from mmengine.dist import is_main_process
 from mmengine.optim import BaseOptimWrapper
 from mmengine.registry import STRATEGIES
 from torch import nn
-from torch.distributed.fsdp import FullStateDictConfig, FullyShardedDataParallel
+from torch.distributed.fsdp import (
+    FullOptimStateDictConfig,
+    FullStateDictConfig,
+    FullyShardedDataParallel,
+)
 from torch.distributed.fsdp.wrap import ModuleWrapPolicy
 
 from heracles_mm.layers.block import Block
@@ -23,6 +28,7 @@ class ShardedStrategy(FSDPStrategy):
     * ``paramwise_cfg`` sees parameters in their own shapes. mmengine shows it the shards, which are
       all one-dimensional, so that ``flat_decay_mult=0`` took the weight decay from every parameter.
     * Checkpoints are those of a single process, plain data, and appear whole or not at all.
+    * They can be resumed under torch of today.
     * ``sync_bn`` is heeded.
 
     Args:
@@ -32,9 +38,12 @@ class ShardedStrategy(FSDPStrategy):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{'state_dict_cfg': 'full', **options})
-        if not torch.cuda.is_available() and self._is_full_state_dict():
-            # Off-loading from a CPU to itself hands out memory that is freed a moment later.
-            self.state_dict_config = FullStateDictConfig(rank0_only=True, offload_to_cpu=False)
+        if self._is_full_state_dict():
+            # Every process sees all shapes, for the report of a load. Off-loading from a CPU to
+            # itself would hand out memory that is freed a moment later.
+            gpu = torch.cuda.is_available()
+            self.state_dict_config = FullStateDictConfig(offload_to_cpu=gpu)
+            self.optim_state_dict_config = FullOptimStateDictConfig(offload_to_cpu=gpu)
 
     def _wrap_model(self, model: nn.Module) -> nn.Module:
         defaults: dict[str, Any] = {
@@ -51,6 +60,25 @@ class ShardedStrategy(FSDPStrategy):
     ) -> BaseOptimWrapper:
         with FullyShardedDataParallel.summon_full_params(model, writeback=False):
             return super().build_optim_wrapper(optim_wrapper, model)
+
+    def load_checkpoint(
+        self, filename: str, *, callback: Callable | None = None, **options: Any
+    ) -> dict:
+        def with_whole_root(checkpoint: dict) -> None:
+            """Hooks compare the checkpoint with the model; blocks are gathered when asked."""
+            with FullyShardedDataParallel.summon_full_params(
+                self.model, recurse=False, writeback=False
+            ):
+                if callback is not None:
+                    callback(checkpoint)
+
+        return super().load_checkpoint(filename, callback=with_whole_root, **options)
+
+    def load_optim_state_dict(self, state_dict: dict) -> None:
+        """mmengine gives torch the arguments in the order of torch 2.0."""
+        optimizer = self.optim_wrapper.optimizer
+        own = FullyShardedDataParallel.optim_state_dict_to_load(self.model, optimizer, state_dict)
+        self.optim_wrapper.load_state_dict(own)
 
     def save_checkpoint(self, filename: str, **options: Any) -> None:
         part = f'{filename}.part'
