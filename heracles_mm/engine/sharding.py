@@ -8,7 +8,8 @@ import torch
 from mmengine._strategy import FSDPStrategy
 from mmengine.dist import is_main_process
 from mmengine.optim import BaseOptimWrapper
-from mmengine.registry import STRATEGIES
+from mmengine.registry import RUNNERS, STRATEGIES
+from mmengine.runner import FlexibleRunner
 from torch import nn
 from torch.distributed.fsdp import (
     FullOptimStateDictConfig,
@@ -18,6 +19,24 @@ from torch.distributed.fsdp import (
 from torch.distributed.fsdp.wrap import ModuleWrapPolicy
 
 from heracles_mm.layers.block import Block
+
+
+@RUNNERS.register_module()
+class ShardedRunner(FlexibleRunner):
+    """mmengine's FlexibleRunner, whose checkpoints say how far the run was, as its Runner's do.
+
+    FlexibleRunner counts anew where CheckpointHook has counted: a checkpoint that is written again
+    because it is the best then claims one epoch (or step) too many, which ``--resume`` would skip.
+    """
+
+    def save_checkpoint(self, *args: Any, meta: dict | None = None, **options: Any) -> None:
+        self._counted = dict(meta or {})
+        super().save_checkpoint(*args, meta=meta, **options)
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        if fn_name == 'before_save_checkpoint':
+            kwargs['checkpoint']['meta'].update(self._counted)
+        super().call_hook(fn_name, **kwargs)
 
 
 @STRATEGIES.register_module()
@@ -32,32 +51,29 @@ class ShardedStrategy(FSDPStrategy):
     * ``sync_bn`` is heeded.
 
     Args:
-        **options: mmengine's ``FSDPStrategy``; ``model_wrapper`` is
-            ``MMFullyShardedDataParallel``'s, ``state_dict_cfg`` defaults to ``'full'``.
+        model_wrapper: options of mmengine's ``MMFullyShardedDataParallel``.
+        **options: of mmengine's ``FSDPStrategy``; ``state_dict_cfg`` defaults to ``'full'``.
     """
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{'state_dict_cfg': 'full', **options})
+    def __init__(self, model_wrapper: dict | None = None, **options: Any) -> None:
+        gpu = torch.cuda.is_available()
+        wrapper = {
+            'type': 'MMFullyShardedDataParallel',
+            'auto_wrap_policy': ModuleWrapPolicy({Block}),
+            **({} if gpu else {'device_id': 'cpu'}),
+            **(model_wrapper or {}),
+        }
+        super().__init__(model_wrapper=wrapper, **{'state_dict_cfg': 'full', **options})
         if self._is_full_state_dict():
             # Every process sees all shapes, for the report of a load. Off-loading from a CPU to
             # itself would hand out memory that is freed a moment later.
-            gpu = torch.cuda.is_available()
             self.state_dict_config = FullStateDictConfig(offload_to_cpu=gpu)
             self.optim_state_dict_config = FullOptimStateDictConfig(offload_to_cpu=gpu)
 
     def _wrap_model(self, model: nn.Module) -> nn.Module:
-        defaults: dict[str, Any] = {
-            'type': 'MMFullyShardedDataParallel',
-            'auto_wrap_policy': ModuleWrapPolicy({Block}),
-        }
-        if not torch.cuda.is_available():
-            defaults['device_id'] = 'cpu'
-        self.model_wrapper = {**defaults, **(self.model_wrapper or {})}
         return super()._wrap_model(self.convert_model(model))
 
-    def build_optim_wrapper(
-        self, optim_wrapper: Any, model: nn.Module | None = None
-    ) -> BaseOptimWrapper:
+    def build_optim_wrapper(self, optim_wrapper: Any, model: nn.Module) -> BaseOptimWrapper:
         with FullyShardedDataParallel.summon_full_params(model, writeback=False):
             return super().build_optim_wrapper(optim_wrapper, model)
 

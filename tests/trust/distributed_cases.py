@@ -5,7 +5,8 @@ A loss that is a mean over the pictures of a process, averaged over processes of
 pictures, is the mean over all pictures; so are its gradients. Five things of the nano configs are
 no such mean, and are made one here: BatchNorm's statistics (`sync_bn`), dropout (off), weights of
 classes (off: mmseg divides by their sum), detection's random choice of samples (the first ones) and
-how many of them a picture has (always the same). MixToken mixes picture i with the one at the mirrored place, so a process gets both of a pair.
+how many of them a picture has (always the same). MixToken mixes picture i with the one at the
+mirrored place, so a process gets both of a pair.
 """
 
 from contextlib import contextmanager

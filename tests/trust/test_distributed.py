@@ -13,9 +13,9 @@ import torch
 for library in ('mmdet', 'mmseg', 'mmpretrain'):
     pytest.importorskip(library, reason='the models are of all three libraries')
 
-from distributed_cases import CASES, Case, Trace, in_float64, pairs, train
+from distributed_cases import CASES, Case, Trace, in_float64, pairs, train  # noqa: E402
 
-import heracles_mm.classification  # noqa: F401  (registers the classifier, and the backbones)
+import heracles_mm.classification  # noqa: E402, F401  (registers the classifier, and the backbones)
 
 pytestmark = [pytest.mark.trust, pytest.mark.slow]
 WORKER = Path(__file__).with_name('distributed_worker.py')

@@ -1,10 +1,11 @@
-"""Starting several processes, and their end: the variables of torchrun and Slurm, a crash."""
+"""Several processes from their start by torchrun or Slurm to their end, with DDP and FSDP."""
 
 import json
 import os
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from heracles_mm.tools import common
 pytestmark = pytest.mark.trust
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / 'tests' / 'tools' / 'toy'
+sys.path.insert(0, str(TOY))
 
 
 def free_port() -> str:
@@ -59,7 +61,7 @@ def output_of(processes: list[subprocess.Popen]) -> list[str]:
 OPTIONS = (
     'model.norm_eval=True',  # without a GPU there is no SyncBN
     'model.drop_path_rate=0.0',
-    'optim_wrapper.optimizer.eps=1e-3',  # else it divides gradients of rounding errors by themselves
+    'optim_wrapper.optimizer.eps=1e-3',  # else gradients of rounding errors count
     'optim_wrapper.optimizer.weight_decay=0.5',
     'optim_wrapper.paramwise_cfg.flat_decay_mult=0.0',
 )
@@ -67,18 +69,25 @@ CONFIG = TOY / 'spectral_config.py'
 
 
 @pytest.fixture(scope='module')
-def alone(tmp_path_factory) -> dict:
+def options(tmp_path_factory) -> tuple[str, ...]:
+    """All start from one file: mmengine's two runners draw weights in different orders."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('start') / 'weights.pth'
+    torch.save(import_module('toy_spectral').ToySpectral().state_dict(), path)
+    return (*OPTIONS, f'load_from={path}')
+
+
+@pytest.fixture(scope='module')
+def alone(options, tmp_path_factory) -> dict:
     """What one process trains on whole batches."""
     folder = tmp_path_factory.mktemp('alone')
     tool = ROOT / 'tools' / 'train.py'
-    process = start(folder, sys.executable, tool, CONFIG, '--work-dir', 'w', *given(OPTIONS))
+    process = start(
+        folder, sys.executable, tool, CONFIG, '--work-dir', 'w', '--cfg-options', *options
+    )
     told = output_of([process])
     assert process.returncode == 0, told
     return trained(folder)
-
-
-def given(options: tuple[str, ...]) -> tuple[str, ...]:
-    return '--cfg-options', *options
 
 
 def trained(folder: Path) -> dict:
@@ -100,14 +109,14 @@ def check_same_training(found: dict, alone: dict) -> None:
 
 
 @pytest.mark.slow
-def test_two_machines_train_as_one_process_does(alone, tmp_path, trust_report):
+def test_two_machines_train_as_one_process_does(alone, options, tmp_path, trust_report):
     """Two launches with NNODES=2 that meet at MASTER_ADDR, each with half of every batch."""
     port, script = free_port(), ROOT / 'tools' / 'dist_train.sh'
     machines = [
         start(
             tmp_path,
             *(script, CONFIG, 1, '--work-dir', ('w', 'other')[rank]),
-            *given((*OPTIONS, 'train_dataloader.batch_size=2')),
+            *('--cfg-options', *options, 'train_dataloader.batch_size=2'),
             NNODES='2',
             NODE_RANK=str(rank),
             MASTER_ADDR='127.0.0.1',
@@ -122,22 +131,26 @@ def test_two_machines_train_as_one_process_does(alone, tmp_path, trust_report):
 
 
 @pytest.mark.slow
-def test_sharded_processes_train_and_save_what_one_process_does(alone, tmp_path, trust_report):
+def test_sharded_processes_train_and_save_what_one_process_does(
+    alone, options, tmp_path, trust_report
+):
     """Weight decay among it, which hangs on the shapes of parameters; then they go on."""
     sharded = Config.fromfile(ROOT / 'configs' / '_base_' / 'strategies' / 'fsdp.py')
-    options = (
-        *OPTIONS,
+    given = (
+        '--cfg-options',
+        *options,
         'train_dataloader.batch_size=2',
         f'runner_type={sharded.runner_type}',
         f'strategy.type={sharded.strategy.type}',
     )
     command = [ROOT / 'tools' / 'dist_train.sh', CONFIG, 2, '--work-dir', 'w']
-    first = start(tmp_path, *command, *given(options), PORT=free_port())
+    first = start(tmp_path, *command, *given, PORT=free_port())
     told = output_of([first])
     assert first.returncode == 0, told
     check_same_training(trained(tmp_path), alone)
-    options = (*options, 'train_cfg.max_iters=3')
-    resumed = start(tmp_path, *command, '--resume', *given(options), PORT=free_port())
+    resumed = start(
+        tmp_path, *command, '--resume', *given, 'train_cfg.max_iters=3', PORT=free_port()
+    )
     (told,) = output_of([resumed])
     assert resumed.returncode == 0, told
     assert 'resumed epoch: 0, iter: 2' in told
@@ -199,7 +212,7 @@ def test_a_launcher_without_its_variables_is_refused_by_the_first_that_is_missin
 
 def test_slurm_and_mpi_name_the_process_of_a_machine(job, gpus, monkeypatch):
     """So that one process of a machine speaks, and each has a GPU of its own."""
-    launcher, variables = job
+    launcher, _ = job
     common.parse(common.tool_parser('train', ''), ['c.py', '--launcher', launcher])
     assert os.environ['LOCAL_RANK'] == '1'
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
@@ -263,8 +276,8 @@ def backbone() -> Heracles:
 
 
 def test_sync_bn_reaches_the_stem_and_goes_again(backbone):
-    """mmengine's conversion for `sync_bn='torch'`, and back for a single GPU: the same weights under
-    the same names."""
+    """mmengine's conversion for `sync_bn='torch'`, and back for a single GPU: the weights keep
+    their values and names."""
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     joined = convert_sync_batchnorm(backbone, 'torch')
     norms = [m for m in joined.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
