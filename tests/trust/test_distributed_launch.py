@@ -12,9 +12,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
+from mmengine.registry import RUNNERS, STRATEGIES
 from torch import nn
 
 from heracles_mm import Heracles
+from heracles_mm.engine import ShardedRunner, ShardedStrategy
 from heracles_mm.engine.distributed import LauncherError, prepare_launcher
 from heracles_mm.tools import common
 
@@ -156,6 +158,17 @@ def test_sharded_processes_train_and_save_what_one_process_does(
     assert 'resumed epoch: 0, iter: 2' in told
     assert len(trained(tmp_path)['losses'][0]) == 1
     trust_report('2 processes under FSDP trained what one does, and went on from their checkpoint')
+
+
+@pytest.mark.parametrize('name', ['mask_rcnn_heracles_l_coco', 'upernet_hamsa_l_ade20k'])
+def test_a_config_of_a_large_model_takes_fsdp_as_one_more_base(name, tmp_path):
+    """As docs/distributed.md writes it: nothing of the two clashes."""
+    bases = [str(ROOT / 'configs' / path) for path in (f'{name}.py', '_base_/strategies/fsdp.py')]
+    (tmp_path / 'sharded.py').write_text(f'_base_ = {bases}')
+    config = Config.fromfile(tmp_path / 'sharded.py', import_custom_modules=False)
+    assert config.model.backbone.arch == 'l'
+    assert RUNNERS.get(config.runner_type) is ShardedRunner
+    assert STRATEGIES.get(config.strategy.type) is ShardedStrategy
 
 
 @pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])
