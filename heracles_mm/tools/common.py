@@ -16,7 +16,7 @@ import heracles_mm.engine  # noqa: F401  (registers our hooks)
 from heracles_mm.checkpoints import check_checkpoint_file, read_plain_checkpoints_only
 from heracles_mm.engine.content_check import content_fault
 from heracles_mm.engine.dataset_check import missing_data
-from heracles_mm.engine.distributed import prepare_launcher
+from heracles_mm.engine.distributed import local_rank, prepare_launcher
 from heracles_mm.tools.errors import OneLineParser, ToolError, say
 
 LIBRARIES = {
@@ -63,13 +63,13 @@ def tool_parser(name: str, description: str, default_config: Path | None = None)
 
 
 def parse(parser: OneLineParser, argv: list[str] | None) -> argparse.Namespace:
-    """Parse ``argv``, and set LOCAL_RANK where a launcher passed it as a flag only."""
+    """Parse ``argv``, and set LOCAL_RANK where a launcher passed it under another name."""
     try:
         args = parser.parse_args(argv)
     except ValueError as error:  # mmengine's DictAction, for an option without '='
         raise ToolError(f'--cfg-options takes KEY=VALUE pairs ({error})') from error
     if 'local_rank' in args:
-        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+        os.environ.setdefault('LOCAL_RANK', local_rank(args.launcher, args.local_rank))
     return args
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize('name', VARIANTS)
 sides = st.integers(32, 120)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(height=sides, width=sides, batch=st.integers(1, 3))
 def test_the_same_numbers_at_any_size_and_batch(name, height, width, batch):
     """float64, so that what differs but in rounding would show."""

@@ -11,7 +11,7 @@ from heracles_mm.spectral.fourier import FFT_AXES, from_half_spectrum, half_spec
 grids = st.tuples(st.integers(1, 20), st.integers(1, 20))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(grid=grids, fft_axes=st.sampled_from(FFT_AXES), batch=st.integers(1, 2))
 def test_there_and_back_as_torch_fft(grid, fft_axes, batch):
     """Also from spectra that are no map's: the imaginary part of a bin that is its own mirror has

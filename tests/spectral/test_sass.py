@@ -30,7 +30,7 @@ def maps(*shape):
 
 @AXES
 @KERNELS
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(height=st.integers(1, 9), width=st.integers(1, 9))
 def test_it_is_the_literal_formula(fft_axes, kernel, height, width):
     """With a real kernel whatever stands in Im W_1: Re takes the Hermitian part of Z, and with a
