@@ -66,8 +66,8 @@ audit: $(SUPPLY)/bin/pip-audit
 	$(SUPPLY)/bin/pip-audit --strict --disable-pip --require-hashes $(foreach lock,\
 	  $(wildcard requirements/*.txt),--requirement $(lock)) $(ARGS)
 
-versions: env
-	$(PY) requirements/versions.py $(ARGS)
+versions: env $(SUPPLY)/bin/pip-audit
+	PATH="$(CURDIR)/$(SUPPLY)/bin:$$PATH" $(PY) requirements/versions.py $(ARGS)
 
 clean:
 	@$(SETUP) --clean

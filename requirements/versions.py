@@ -1,10 +1,10 @@
 """Install the built wheel beside old and new releases and run the part of the suite that must pass.
 
-    python requirements/versions.py                # all of them: an hour, some 8 GB at a time
-    python requirements/versions.py lowest highest # some
+    make versions                          # all of them: an hour, some 8 GB at a time
+    make versions ARGS='lowest highest'    # some
 
-Each environment is made in a temporary folder from the package index and removed again; what it
-needs and what it may not have is listed below. An interpreter that is not on the PATH is said.
+Each environment is made by uv in a temporary folder from the package index and removed again; what
+it needs and what it may not have is listed below. uv looks for the interpreter, or fetches it.
 """
 
 import argparse
@@ -67,9 +67,6 @@ ENVIRONMENTS = {
 def try_out(name: str, wheel: Path, folder: Path) -> list[str]:
     """A row of the table: name, Python, torch, what passed or what went wrong."""
     python, packages, tests, hidden = ENVIRONMENTS[name]
-    interpreter = shutil.which(f'python{python}')
-    if interpreter is None:
-        return [name, python, '-', 'no such interpreter on the PATH']
     home, log = folder / name, folder / f'{name}.log'
     binary = home / 'bin'
 
@@ -88,15 +85,16 @@ def try_out(name: str, wheel: Path, folder: Path) -> list[str]:
             file.seek(start)
             said = file.read().strip()
         if code:
-            raise RuntimeError(said[-3000:])
+            raise RuntimeError(said[-8000:])
         return said.splitlines()[-1] if said else ''
 
     torch = '-'
     try:
-        run(interpreter, '-m', 'venv', home)
-        run(binary / 'python', '-m', 'pip', 'install', '-q', wheel, *packages)
+        run('uv', 'venv', '--python', python, home)
+        install = 'uv', 'pip', 'install', '--quiet', '--python', binary / 'python'
+        run(*install, wheel, *packages)
         torch = run(binary / 'python', '-c', ALONE.format(hidden=hidden))
-        run(binary / 'python', '-m', 'pip', 'install', '-q', *TESTS)
+        run(*install, *TESTS)
         paths = [ROOT / path for path in tests]
         summary = run(binary / 'pytest', '-q', '-p', 'no:cacheprovider', *paths)
         return [name, python, torch, re.sub(r' in .*', '', summary)]
