@@ -10,6 +10,7 @@ from heracles_mm.checkpoints import CheckpointError
 from heracles_mm.engine.dataset_check import DataError
 from heracles_mm.engine.distributed import LauncherError, close_process_group
 from heracles_mm.tools.build_errors import about_build_error
+from heracles_mm.tools.load_errors import about_load_error
 
 USAGE_ERROR = 2
 
@@ -37,7 +38,7 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
         _tell(name, str(error))
         return USAGE_ERROR
     except Exception as error:
-        sentence = about_build_error(error)
+        sentence = about_build_error(error) or about_load_error(error)
         if sentence is None:
             raise
         _tell(name, sentence)

@@ -96,7 +96,7 @@ def _choose_checkpoint(cfg: Config, resume: str | None) -> None:
     if resume is None and cfg.get('resume'):
         resume = cfg.get('load_from') or 'auto'
     if resume == 'auto':
-        latest = latest_checkpoint(cfg.work_dir)
+        latest = latest_checkpoint(cfg.work_dir, lambda message: say(NAME, message))
         if latest is None:
             say(NAME, f'no checkpoint to resume in {cfg.work_dir}: starting from the beginning')
         resume = str(latest) if latest else None
