@@ -24,6 +24,7 @@ from mmengine.config import Config
 from mmengine.runner import runner as mmengine_runner
 
 from heracles_mm.checkpoints import atomic, latest_checkpoint
+from heracles_mm.engine import exact_resume
 from heracles_mm.tools import train
 
 HERE = Path(__file__).resolve().parent
@@ -81,7 +82,12 @@ def slow_writing():
     atomic.open = lambda path, mode: SlowFile(open(path, mode))
 
 
-def start(folder, argv, slow):
+def forgetful():
+    """As mmengine is without our part: a control, the comparison must find it wrong."""
+    exact_resume.ExactResume.before_train = lambda self, runner: None
+
+
+def start(folder, argv, prepare):
     """Fork a child that trains in ``folder``."""
     where[0] = 0
     child = os.fork()
@@ -93,8 +99,8 @@ def start(folder, argv, slow):
         log = os.open('log.txt', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        if slow:
-            slow_writing()
+        for one in prepare:
+            one()
         code = train.main(argv)
     except BaseException:
         traceback.print_exc()
@@ -156,10 +162,12 @@ def run_case(name, case, folder, chance):
     argv += ['--cfg-options', *case['options']] if case['options'] else []
     found = {'kills': 0, 'runs': 0, 'where': dict.fromkeys(PLACES, 0), 'wrong': [], 'attempts': []}
 
+    prepare = [slow_writing, forgetful] if case.get('control') else [slow_writing]
+
     def uninterrupted(folder, *options):
         folder.mkdir(parents=True)
         began = time.monotonic()
-        code = end_of(start(folder, argv + list(options), slow=True), 300)
+        code = end_of(start(folder, argv + list(options), [slow_writing]), 300)
         if code != 0:
             found['wrong'].append(f'the uninterrupted run: {code}, {log_of(folder)}')
         return steps_and_end(lines(folder))[0], time.monotonic() - began
@@ -178,7 +186,7 @@ def run_case(name, case, folder, chance):
                 patience, aim = chance.uniform(0.2, 1.1) * length, (0, 0)
             else:
                 patience, aim = length, (chance.randint(1, 4), chance.randint(1, 3))
-            code = end_of(start(run, argv, slow=True), patience, aim)
+            code = end_of(start(run, argv, prepare), patience, aim)
             if code is None:
                 found['kills'] += 1
                 found['where'][PLACES[where[0]]] += 1

@@ -100,7 +100,7 @@ def digests(state):
 class Diary(Hook):
     """One line for each step and validation, and at the end all that training is made of."""
 
-    priority = 'LOWEST'
+    priority = 'BELOW_NORMAL'  # a step is in the diary before it is in a checkpoint
 
     def __init__(self, path, sleep):
         self.path, self.sleep = path, sleep
