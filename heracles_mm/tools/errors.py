@@ -11,6 +11,7 @@ from heracles_mm.engine.dataset_check import DataError
 from heracles_mm.engine.distributed import LauncherError, close_process_group
 from heracles_mm.tools.build_errors import about_build_error
 from heracles_mm.tools.load_errors import about_load_error
+from heracles_mm.tools.setup_errors import about_setup_error
 
 USAGE_ERROR = 2
 
@@ -38,7 +39,9 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
         _tell(name, str(error))
         return USAGE_ERROR
     except Exception as error:
-        sentence = about_build_error(error) or about_load_error(error)
+        sentence = (
+            about_build_error(error) or about_load_error(error) or about_setup_error(error)
+        )
         if sentence is None:
             raise
         _tell(name, sentence)
