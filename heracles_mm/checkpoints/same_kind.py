@@ -31,7 +31,7 @@ def difference(own: Any, stored: Any, where: str) -> str | None:
     """Say where plain data ``stored`` is built differently from ``own``; None if nowhere.
 
     Numbers, tensors, texts, lists and dicts must stand where ``own`` has them; their values and
-    what stands in place of a None are free, NaN is not. Dicts by number (milestones) are free too.
+    what stands in place of a None are free; NaN is not, nor a negative number where ``own`` has none. Dicts by number (milestones) are free too.
     """
     if own is None:
         return None
@@ -43,7 +43,7 @@ def difference(own: Any, stored: Any, where: str) -> str | None:
             return None
     elif isinstance(own, (int, float)):
         real = isinstance(stored, (int, float)) and not isinstance(stored, bool)
-        if real and not math.isnan(stored):
+        if real and not math.isnan(stored) and (own < 0 or stored >= 0):
             return None
     elif isinstance(own, dict) and isinstance(stored, dict):
         for key in (key for key in own if isinstance(key, str)):

@@ -13,7 +13,7 @@ from heracles_mm.checkpoints.errors import CheckpointError
 from heracles_mm.engine.random_state import random_state, separate_ranks, set_random_state
 
 RUN_STATE = 'heracles_mm_run'
-"""The checkpoint's entry with ``random`` and ``validated``."""
+"""The checkpoint's entry with ``random``, ``validated`` and ``optimizer_states``."""
 
 
 class ExactResume:
@@ -43,6 +43,7 @@ class ExactResume:
         checkpoint[RUN_STATE] = {
             'random': self._before_val or random_state(),
             'validated': validated,
+            'optimizer_states': [*checkpoint.get('optimizer', {}).get('state', ())],
         }
 
     def after_load(self, runner: Runner, checkpoint: dict[str, Any]) -> None:

@@ -82,6 +82,6 @@ class PlainCheckpointHook(Hook):
             checkpoint[key] = from_plain(value)
         if isinstance(checkpoint.get('meta'), dict):
             checkpoint['meta'].pop('config', None)
-        self._exact.after_load(runner, checkpoint)
         if runner._resume:
             check_resumable(runner, checkpoint)
+        self._exact.after_load(runner, checkpoint)

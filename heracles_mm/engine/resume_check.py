@@ -18,6 +18,8 @@ from heracles_mm.checkpoints.errors import CheckpointError
 from heracles_mm.checkpoints.plain import to_plain
 from heracles_mm.checkpoints.report import LoadReport
 from heracles_mm.checkpoints.same_kind import difference, tensor_objection
+from heracles_mm.engine.exact_resume import RUN_STATE
+from heracles_mm.engine.random_state import random_state
 
 _OF_A_WEIGHT = ('exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer')
 """What torch's optimizers keep for each element of a weight."""
@@ -45,13 +47,21 @@ def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
         value = meta.get(counter)
         if type(value) is not int or value < 0:
             yield f'meta.{counter} is {value!r:.40}, which must be a number of steps'
+    if RUN_STATE in checkpoint:
+        own = {'random': random_state(), 'validated': True, 'optimizer_states': []}
+        own['random'].pop('cuda', None)  # it may have been written on another machine
+        noted = checkpoint[RUN_STATE]
+        if isinstance(noted, dict) and isinstance(noted.get('optimizer_states'), list):
+            own['optimizer_states'] = [0] * len(noted['optimizer_states'])
+        if found := difference(own, noted, RUN_STATE):
+            yield found
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     yield from _weights_objections(model, checkpoint['state_dict'])
     for hook in runner.hooks:
         if isinstance(hook, EMAHook) and 'ema_state_dict' in checkpoint:
             found = [*_weights_objections(hook.ema_model, checkpoint['ema_state_dict'])]
             yield from (f'in the averages, {objection}' for objection in found)
-    yield from _optimizer_objections(runner, checkpoint['optimizer'])
+    yield from _optimizer_objections(runner, checkpoint)
     if runner.param_schedulers is not None:
         own = to_plain(_schedulers_state(runner), 'param_schedulers', [])
         if found := difference(own, checkpoint['param_schedulers'], 'param_schedulers'):
@@ -87,7 +97,8 @@ def _weights_objections(model: nn.Module, weights: Any) -> Iterator[str]:
         yield objection
 
 
-def _optimizer_objections(runner: Runner, stored: dict[str, Any]) -> Iterator[str]:
+def _optimizer_objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
+    stored = checkpoint['optimizer']
     own = runner.optim_wrapper.state_dict()
     if 'param_groups' not in own:  # several optimizers, by name
         return
@@ -107,17 +118,13 @@ def _optimizer_objections(runner: Runner, stored: dict[str, Any]) -> Iterator[st
             yield f'{where}.{absent[0]} is missing'
         for name, value in state.items():
             like = weights[index] if name in _OF_A_WEIGHT else value
-            usable = isinstance(like, (torch.Tensor, int, float)) or like is None
-            if not usable:
-                yield f'{where}.{name} is of type {type(value).__name__}'
-            elif found := difference(like, value, f'{where}.{name}'):
+            if name == 'step':
+                like = torch.zeros(()) if isinstance(value, torch.Tensor) else 0
+            if found := difference(like, value, f'{where}.{name}'):
                 yield found
-    learning = [i for i, weight in enumerate(weights) if weight.requires_grad]
-    if states and (without := [i for i in learning if i not in states]):
-        runner.logger.warning(
-            f'{len(without)} of {len(learning)} trained weights have no state in the optimizer of '
-            'the checkpoint: they never had a gradient, or were not trained before'
-        )
+    noted = checkpoint.get(RUN_STATE, {}).get('optimizer_states', ())
+    if lost := [index for index in noted if index not in states]:
+        yield f'optimizer.state.{lost[0]} is missing'
 
 
 def _filled(runner: Runner, own: dict[str, Any], stored: dict[str, Any]) -> Any:
