@@ -1,4 +1,4 @@
-"""Whether values of a checkpoint are of the kind that a model or an optimizer has in their place."""
+"""Whether values of a checkpoint are of the kind that a run has in their place."""
 
 import math
 from collections.abc import Mapping
@@ -20,7 +20,9 @@ def tensor_objection(own: Mapping[str, Tensor], stored: Mapping[str, Any]) -> st
     others = [key for key in both if not _same_kind(own[key], stored[key])]
     if others:
         theirs, ours = (_kind(values[others[0]]) for values in (stored, own))
-        return f'{len(others)} of its tensors are of another kind ({others[0]} is {theirs} not {ours})'
+        return (
+            f'{len(others)} of its tensors are of another kind ({others[0]} is {theirs} not {ours})'
+        )
     damaged = [key for key in both if not stored[key].isfinite().all()]
     if damaged:
         return f'{len(damaged)} of its tensors hold NaN or infinity ({a_few(damaged)})'
@@ -30,8 +32,9 @@ def tensor_objection(own: Mapping[str, Tensor], stored: Mapping[str, Any]) -> st
 def difference(own: Any, stored: Any, where: str) -> str | None:
     """Say where plain data ``stored`` is built differently from ``own``; None if nowhere.
 
-    Numbers, tensors, texts, lists and dicts must stand where ``own`` has them; their values and
-    what stands in place of a None are free; NaN is not, nor a negative number where ``own`` has none. Dicts by number (milestones) are free too.
+    Numbers, tensors, texts, lists and dicts must stand where ``own`` has them. Their values are
+    free, but NaN is not, nor a negative number where ``own`` has none. What stands in place of a
+    None is free, and so are dicts by number (milestones).
     """
     if own is None:
         return None

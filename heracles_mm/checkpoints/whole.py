@@ -58,7 +58,9 @@ def _check_archive(path: Path) -> None:
 def _hides_its_bytes(entry: zipfile.ZipInfo) -> bool:
     """Whether an entry has two sizes or is marked as a folder: torch then gives whatever was in
     its memory as the weights."""
-    return entry.file_size != entry.compress_size or entry.is_dir() or bool(entry.external_attr & 16)
+    return (
+        entry.file_size != entry.compress_size or entry.is_dir() or bool(entry.external_attr & 16)
+    )
 
 
 def _refuse_tricks(archive: zipfile.ZipFile, path: Path) -> None:
@@ -75,4 +77,6 @@ def _refuse_tricks(archive: zipfile.ZipFile, path: Path) -> None:
         trick = 'two of its entries have the same name'
     else:
         return
-    raise CheckpointError(f'the checkpoint {path} is refused: torch.save writes no such file, {trick}')
+    raise CheckpointError(
+        f'the checkpoint {path} is refused: torch.save writes no such file, {trick}'
+    )

@@ -19,7 +19,7 @@ from heracles_mm.checkpoints.same_kind import tensor_objection
 class LoadReportHook(Hook):
     """Recognise a checkpoint's wrapping and prefix, report on the whole model, test none in part.
 
-    Weights that fit but hold NaN, or are of another kind than the model's, are refused, a head's too.
+    Weights that hold NaN or are of another kind than the model's are refused, a head's too.
 
     The backbones report by themselves; with this hook in ``custom_hooks`` their report is a part of
     the whole model's. Heads may be missing in training, a test needs them too, unless every

@@ -12,7 +12,8 @@ from torch import Tensor
 def random_state() -> dict[str, Any]:
     """The states of Python's, numpy's and torch's generators, the current GPU's too."""
     version, words, gauss = random.getstate()
-    name, key, position, has_gauss, cached = np.random.get_state()
+    legacy: Any = np.random.get_state()
+    name, key, position, has_gauss, cached = legacy
     state = {
         'python': (version, torch.tensor(words), gauss),
         'numpy': (name, torch.from_numpy(key.astype(np.int64)), position, has_gauss, cached),

@@ -48,8 +48,9 @@ def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
         if type(value) is not int or value < 0:
             yield f'meta.{counter} is {value!r:.40}, which must be a number of steps'
     if RUN_STATE in checkpoint:
-        own = {'random': random_state(), 'validated': True, 'optimizer_states': []}
-        own['random'].pop('cuda', None)  # it may have been written on another machine
+        state = random_state()
+        state.pop('cuda', None)  # it may have been written on another machine
+        own: dict[str, Any] = {'random': state, 'validated': True, 'optimizer_states': []}
         noted = checkpoint[RUN_STATE]
         if isinstance(noted, dict) and isinstance(noted.get('optimizer_states'), list):
             own['optimizer_states'] = [0] * len(noted['optimizer_states'])
@@ -59,12 +60,12 @@ def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
     yield from _weights_objections(model, checkpoint['state_dict'])
     for hook in runner.hooks:
         if isinstance(hook, EMAHook) and 'ema_state_dict' in checkpoint:
-            found = [*_weights_objections(hook.ema_model, checkpoint['ema_state_dict'])]
-            yield from (f'in the averages, {objection}' for objection in found)
+            for objection in _weights_objections(hook.ema_model, checkpoint['ema_state_dict']):
+                yield f'in the averages, {objection}'
     yield from _optimizer_objections(runner, checkpoint)
     if runner.param_schedulers is not None:
-        own = to_plain(_schedulers_state(runner), 'param_schedulers', [])
-        if found := difference(own, checkpoint['param_schedulers'], 'param_schedulers'):
+        schedulers = to_plain(_schedulers_state(runner), 'param_schedulers', [])
+        if found := difference(schedulers, checkpoint['param_schedulers'], 'param_schedulers'):
             yield found
 
 

@@ -39,9 +39,7 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
         _tell(name, str(error))
         return USAGE_ERROR
     except Exception as error:
-        sentence = (
-            about_build_error(error) or about_load_error(error) or about_setup_error(error)
-        )
+        sentence = about_build_error(error) or about_load_error(error) or about_setup_error(error)
         if sentence is None:
             raise
         _tell(name, sentence)

@@ -60,7 +60,9 @@ def test_a_damaged_file_is_passed_over_for_the_newest_whole_one_and_told(damage,
     flipped = content.replace(b'}q\0.', b'}q\1.')
     assert flipped != content
     newest.write_bytes(
-        {'empty': b'', 'cut short': content[:-20], 'zeros': bytes(len(content))}.get(damage, flipped)
+        {'empty': b'', 'cut short': content[:-20], 'zeros': bytes(len(content))}.get(
+            damage, flipped
+        )
     )
     (tmp_path / 'last_checkpoint').write_text(str(newest))
     told = []

@@ -45,9 +45,7 @@ def flipped(data, entry):
 
 
 def compressed(data):
-    return rezipped(
-        data, lambda z, name, content: z.writestr(name, content, zipfile.ZIP_DEFLATED)
-    )
+    return rezipped(data, lambda z, name, content: z.writestr(name, content, zipfile.ZIP_DEFLATED))
 
 
 def bomb(data):

@@ -55,7 +55,15 @@ def run(capfd, *argv):
     flags, own = argv[: argv.index('--cfg-options')], argv[argv.index('--cfg-options') + 1 :]
     capfd.readouterr()
     code = train.main(
-        [str(KILLS / 'kills_config.py'), '--work-dir', name, *flags, '--cfg-options', *options, *own]
+        [
+            str(KILLS / 'kills_config.py'),
+            '--work-dir',
+            name,
+            *flags,
+            '--cfg-options',
+            *options,
+            *own,
+        ]
     )
     out, said = capfd.readouterr()
     errors = [line for line in said.splitlines() if line.startswith('train: error: ')]

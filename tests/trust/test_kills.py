@@ -23,7 +23,9 @@ CASES = {
     'by epoch': dict(config='kills_config_epochs.py', kills=7),
     'without a seed': dict(config='kills_config.py', kills=2, unseeded=True)
     | dict(options=['randomness.seed=None']),
-    'Heracles nano': dict(config='kills_config.py', kills=2, options=['model.kind=Heracles', *NANO]),
+    'Heracles nano': dict(
+        config='kills_config.py', kills=2, options=['model.kind=Heracles', *NANO]
+    ),
     'Hamsa nano': dict(config='kills_config.py', kills=2, options=['model.kind=Hamsa', *NANO]),
 }
 CONTROL = dict(config='kills_config.py', kills=3, control=True)
@@ -65,9 +67,7 @@ def test_the_comparison_would_see_random_numbers_that_start_anew(outcome):
 def test_kills_hit_the_writing_of_checkpoints_too(outcome, trust_report):
     cases = [outcome[name] for name in CASES]
     kills = sum(case['kills'] for case in cases)
-    places = {
-        place: sum(case['where'][place] for case in cases) for place in cases[0]['where']
-    }
+    places = {place: sum(case['where'][place] for case in cases) for place in cases[0]['where']}
     assert kills >= 20
     assert places['while writing'] > 0
     assert kills - places['elsewhere'] >= 5

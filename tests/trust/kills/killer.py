@@ -15,7 +15,6 @@ import traceback
 from pathlib import Path
 
 import kills_parts  # noqa: F401
-import matplotlib.pyplot
 import numpy as np
 import torch
 import torch._dynamo
@@ -79,7 +78,7 @@ def slow_writing():
         where[0] = 0
 
     torch.save, os.replace = slow_save, slow_replace
-    atomic.open = lambda path, mode: SlowFile(open(path, mode))
+    atomic.open = lambda path, mode: SlowFile(open(path, mode))  # noqa: SIM115
 
 
 def forgetful():
@@ -139,7 +138,9 @@ def steps_and_end(diary):
     """What each step and validation was, in all attempts; the end; and what contradicts itself."""
     seen, contradictions = {}, []
     for line in diary:
-        key = next(iter(line)) if 'end' in line else f'{next(iter(line))} {next(iter(line.values()))}'
+        key = (
+            next(iter(line)) if 'end' in line else f'{next(iter(line))} {next(iter(line.values()))}'
+        )
         if seen.setdefault(key, line) != line:
             contradictions.append(f'{seen[key]} and then {line}'[:400])
     return seen, contradictions
@@ -199,7 +200,9 @@ def run_case(name, case, folder, chance):
             newest = latest_checkpoint(run / 'w')
             seed = torch.load(newest, weights_only=True)['meta']['seed']
             option = [] if '--cfg-options' in argv else ['--cfg-options']
-            whole, _ = uninterrupted(folder / f'whole_{found["runs"]}', *option, f'randomness.seed={seed}')
+            whole, _ = uninterrupted(
+                folder / f'whole_{found["runs"]}', *option, f'randomness.seed={seed}'
+            )
         found['wrong'] += contradictions
         if differs := difference(killed, whole):
             found['wrong'].append(f'{run.name}, {differs}')
@@ -215,8 +218,4 @@ def log_of(folder):
 if __name__ == '__main__':
     torch.set_num_threads(1)
     cases, chance = json.loads(Path(sys.argv[1]).read_text()), random.Random(int(sys.argv[3]))
-    print(
-        json.dumps(
-            {n: run_case(n, c, Path(sys.argv[2]) / n, chance) for n, c in cases.items()}
-        )
-    )
+    print(json.dumps({n: run_case(n, c, Path(sys.argv[2]) / n, chance) for n, c in cases.items()}))

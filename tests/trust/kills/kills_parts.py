@@ -65,9 +65,7 @@ class DroppingNano(DroppingModel):
 
     def __init__(self, kind, size=32, init_cfg=None):
         super().__init__(width=1, init_cfg=init_cfg)
-        self.body = MODELS.build(
-            dict(type=kind, arch='nano', img_size=size, drop_path_rate=0.3)
-        )
+        self.body = MODELS.build(dict(type=kind, arch='nano', img_size=size, drop_path_rate=0.3))
         self.size = size
         self.head = nn.LazyLinear(1)
         self.head(self.features(torch.zeros(2, 3)))
