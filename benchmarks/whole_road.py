@@ -1,11 +1,11 @@
 """Is it worth pretraining? The whole road at nano size, with and without, at equal steps.
 
-For every family and seed: a classifier is trained on the embedded pictures (9 classes, train split),
-then Mask R-CNN on the composed scenes twice, its backbone from that classifier and from scratch, all
-else equal, the seed too. The table gives the AP on the val scenes, the picture the way there. The
-scenes are composed of the pixels that the classifier saw, so the gain says that the road works, and
-nothing about ImageNet and COCO. Every run is one of our own commands and is printed; finished runs
-in --work-dir are kept.
+For every family and seed: a classifier is trained on the embedded pictures (9 classes, train
+split), then Mask R-CNN on the composed scenes twice, its backbone from that classifier and from
+scratch, all else equal, the seed too. The table gives the AP on the val scenes, the picture the way
+there. The scenes are composed of the pixels that the classifier saw, so the gain says that the road
+works, and nothing about ImageNet and COCO. Every run is one of our own commands and is printed;
+finished runs in --work-dir are kept.
 
     python benchmarks/whole_road.py [--families heracles hamsa] [--seeds 0 1 2]
 """
@@ -61,7 +61,7 @@ def pretrain(family: str, seed: int, args: argparse.Namespace) -> Path:
 
 
 def detect(family: str, seed: int, args: argparse.Namespace, start: Path | None) -> dict:
-    """Measure -> AP over steps of Mask R-CNN, its backbone from the checkpoint ``start`` if given."""
+    """Measure -> AP over steps of Mask R-CNN, its backbone from the checkpoint ``start`` or new."""
     options = {
         'train_cfg.max_iters': args.steps,
         'train_cfg.val_interval': max(args.steps // 4, 1),
