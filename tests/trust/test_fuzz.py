@@ -120,7 +120,7 @@ def test_a_changed_checkpoint_is_refused_or_the_change_has_no_effect(good, capfd
     paths = [path for path in places(content) if path[0] != 'message_hub' or len(path) < 3]
 
     @settings(
-        max_examples=60 * trust_scale,
+        max_examples=35 * trust_scale,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         derandomize=trust_scale == 1,
@@ -158,7 +158,7 @@ def test_a_changed_option_is_refused_in_a_sentence_or_runs(capfd, trust_scale):
     values = ['None', '-1', '0', 'text', '[]', '"[1,text]"', '1e400', '0.5', 'True']
 
     @settings(
-        max_examples=60 * trust_scale,
+        max_examples=35 * trust_scale,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         derandomize=trust_scale == 1,
