@@ -64,7 +64,7 @@ class ExactResume:
         if state is None:
             return
         loop = runner.train_loop
-        _finish_epoch(runner)
+        _mind_epochs(runner)
         if not state['validated'] and _validation_is_due(runner):
             runner.val_loop.run()
 
@@ -103,11 +103,16 @@ class _Advanced:
         return batch
 
 
-def _finish_epoch(runner: Runner) -> None:
-    """Make the best of a checkpoint by iteration in a loop by epoch, which starts epochs whole."""
+def _mind_epochs(runner: Runner) -> None:
+    """A loop by epoch starts epochs whole: say what of a checkpoint cannot be gone on with."""
     loop = runner.train_loop
     if not isinstance(loop, EpochBasedTrainLoop):
         return
+    if loop.iter and loop.dataloader.persistent_workers:
+        runner.logger.warning(
+            'the loader has persistent_workers, whose random numbers start anew: augmentation will '
+            'not be that of the uninterrupted run'
+        )
     length = len(loop.dataloader)
     if loop.iter == (loop.epoch + 1) * length:
         loop._epoch += 1
