@@ -1,5 +1,5 @@
-# HAMSA-B, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3 (assumed: Heracles' recipe, the paper
-# gives none). Published top-1: 83.5.
+# Classifier, HAMSA-B, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3 (assumed: Heracles' recipe,
+# the paper gives none). Published top-1: 83.5.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/imagenet.py',

@@ -1,5 +1,5 @@
-# HAMSA-L, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3, gradient clip 1.0 (assumed: Heracles'
-# recipe, the paper gives none). Published top-1: 84.7.
+# Classifier, HAMSA-L, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3, gradient clip 1.0 (assumed:
+# Heracles' recipe, the paper gives none). Published top-1: 84.7.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/imagenet.py',

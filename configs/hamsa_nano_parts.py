@@ -1,4 +1,5 @@
-# HAMSA nano, the embedded product photos: a classifier to pretrain in minutes on two CPU cores.
+# Classifier, HAMSA-nano, the embedded product photos, 10 epochs, batch 32, AdamW 1e-3, gradient
+# clip 5.0: to pretrain in minutes on two CPU cores.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/parts.py',

@@ -1,5 +1,5 @@
-# HAMSA-S, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3 (assumed: Heracles' recipe, the paper
-# gives none). Published top-1: 83.0.
+# Classifier, HAMSA-S, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3 (assumed: Heracles' recipe,
+# the paper gives none). Published top-1: 83.0.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/imagenet.py',

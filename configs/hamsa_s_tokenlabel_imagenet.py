@@ -1,5 +1,5 @@
-# HAMSA-S, ImageNet-1k with token labels, 310 epochs, batch 1024, AdamW 1e-3 (assumed: Heracles'
-# recipe, the paper gives none). Published top-1: 84.1.
+# Token-label classifier, HAMSA-S, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3 (assumed:
+# Heracles' recipe, the paper gives none). Published top-1: 84.1.
 _base_ = [
     './_base_/models/token_label_classifier.py',
     './_base_/datasets/imagenet_tokenlabel.py',

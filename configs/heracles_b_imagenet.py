@@ -1,5 +1,5 @@
-# Heracles-B, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3; without token labels. The published
-# top-1, 85.2, was trained with them: heracles_b_tokenlabel_imagenet.py.
+# Classifier, Heracles-B, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3; without token labels. The
+# published top-1, 85.2, was trained with them: heracles_b_tokenlabel_imagenet.py.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/imagenet.py',

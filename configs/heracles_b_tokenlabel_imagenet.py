@@ -1,5 +1,5 @@
-# Heracles-B, ImageNet-1k with token labels, 310 epochs, batch 1024, AdamW 1e-3. Published top-1:
-# 85.2.
+# Token-label classifier, Heracles-B, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3. Published
+# top-1: 85.2.
 _base_ = [
     './_base_/models/token_label_classifier.py',
     './_base_/datasets/imagenet_tokenlabel.py',

@@ -1,5 +1,6 @@
-# Heracles-L, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3, gradient clip 1.0; without token
-# labels. The published top-1, 85.9, was trained with them: heracles_l_tokenlabel_imagenet.py.
+# Classifier, Heracles-L, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3, gradient clip 1.0;
+# without token labels. The published top-1, 85.9, was trained with them:
+# heracles_l_tokenlabel_imagenet.py.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/imagenet.py',

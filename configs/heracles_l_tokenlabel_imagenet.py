@@ -1,4 +1,4 @@
-# Heracles-L, ImageNet-1k with token labels, 310 epochs, batch 1024, AdamW 1e-3, gradient clip
+# Token-label classifier, Heracles-L, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3, gradient clip
 # 1.0. Published top-1: 85.9.
 _base_ = [
     './_base_/models/token_label_classifier.py',

@@ -1,5 +1,6 @@
-# Heracles nano, a folder of pictures: mean pooling and one linear layer, so that its class scores
-# at every position are exact label maps (docs/token_labels.md). Minutes on two CPU cores.
+# Classifier, Heracles-nano, a folder of pictures, 10 epochs, batch 16, AdamW 1e-3, gradient clip
+# 5.0: mean pooling and one linear layer, so that its class scores at every position are exact label
+# maps (docs/token_labels.md). Minutes on two CPU cores.
 _base_ = ['./_base_/datasets/pictures.py', './_base_/schedules/parts.py']
 
 model = dict(

@@ -1,4 +1,5 @@
-# Heracles-S, CIFAR-100 at 224 px, fine-tuned from the classifier in $PRETRAINED.
+# Classifier, Heracles-S, CIFAR-100 at 224 px, 100 epochs, batch 128, AdamW 1e-4, fine-tuned from
+# the classifier in $PRETRAINED.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/cifar100.py',

@@ -1,5 +1,5 @@
-# Heracles-S, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3; without token labels. The published
-# top-1, 84.5, was trained with them: heracles_s_tokenlabel_imagenet.py.
+# Classifier, Heracles-S, ImageNet-1k, 310 epochs, batch 1024, AdamW 1e-3; without token labels. The
+# published top-1, 84.5, was trained with them: heracles_s_tokenlabel_imagenet.py.
 _base_ = [
     './_base_/models/classifier.py',
     './_base_/datasets/imagenet.py',

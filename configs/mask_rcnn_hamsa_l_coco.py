@@ -1,5 +1,5 @@
-# Mask R-CNN, HAMSA-L, COCO, 12 epochs, batch 16, AdamW 1e-4, gradients clipped to norm 1 as in
-# Heracles' published classification recipe of L.
+# Mask R-CNN, HAMSA-L, COCO, 12 epochs, batch 16, AdamW 1e-4, gradient clip 1.0 as in Heracles'
+# published classification recipe of L.
 _base_ = './mask_rcnn_hamsa_s_coco.py'
 
 model = dict(

@@ -1,5 +1,5 @@
-# The demo with the other family: Mask R-CNN, nano HAMSA, the embedded scenes: minutes on two CPU
-# cores.
+# Mask R-CNN, HAMSA-nano, the embedded scenes, 720 iterations, batch 8, AdamW 1e-3, gradient clip
+# 5.0: the demo with the other family, minutes on two CPU cores.
 _base_ = [
     './_base_/models/mask_rcnn_nano.py',
     './_base_/datasets/scenes_instance.py',

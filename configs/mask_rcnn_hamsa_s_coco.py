@@ -6,7 +6,7 @@ _base_ = [
     './_base_/models/mask_rcnn_fpn.py',
     './_base_/datasets/coco_instance.py',
     './_base_/schedules/coco_1x.py',
-    './_base_/default_runtime.py',
+    './_base_/detection_runtime.py',
 ]
 
 model = dict(

@@ -3,7 +3,7 @@ _base_ = [
     './_base_/models/mask_rcnn_fpn.py',
     './_base_/datasets/coco_instance_ms.py',
     './_base_/schedules/coco_3x.py',
-    './_base_/default_runtime.py',
+    './_base_/detection_runtime.py',
 ]
 
 model = dict(

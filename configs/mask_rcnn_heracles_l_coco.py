@@ -1,5 +1,5 @@
-# Mask R-CNN, Heracles-L, COCO, 12 epochs, batch 16, AdamW 1e-4, gradients clipped to norm 1 as in
-# the published classification recipe of L.
+# Mask R-CNN, Heracles-L, COCO, 12 epochs, batch 16, AdamW 1e-4, gradient clip 1.0 as in the
+# published classification recipe of L.
 _base_ = './mask_rcnn_heracles_s_coco.py'
 
 model = dict(

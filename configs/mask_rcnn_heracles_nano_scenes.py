@@ -1,4 +1,5 @@
-# The demo: Mask R-CNN, nano Heracles, the embedded scenes: minutes on two CPU cores.
+# Mask R-CNN, Heracles-nano, the embedded scenes, 720 iterations, batch 8, AdamW 1e-3, gradient clip
+# 5.0: the demo, minutes on two CPU cores.
 _base_ = [
     './_base_/models/mask_rcnn_nano.py',
     './_base_/datasets/scenes_instance.py',

@@ -1,5 +1,5 @@
-# Semantic FPN, HAMSA-S, ADE20K, 80k iterations, batch 16, AdamW 1e-4, poly 0.9, crops of 512:
-# PVT's recipe (assumed: the papers of this family report no Semantic FPN).
+# Semantic FPN, HAMSA-S, ADE20K, 80k iterations, batch 16, AdamW 1e-4, poly 0.9, crops of 512: PVT's
+# recipe (assumed: the papers of this family report no Semantic FPN).
 # No pretrained weights are public; with a classifier checkpoint of your own:
 #   model.backbone.init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='backbone.')
 _base_ = [

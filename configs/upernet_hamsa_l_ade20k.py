@@ -1,5 +1,5 @@
-# UperNet, HAMSA-L, ADE20K, 160k iterations, batch 16, AdamW 6e-5, crops of 512, gradients
-# clipped to norm 1 as in Heracles' published classification recipe of L.
+# UperNet, HAMSA-L, ADE20K, 160k iterations, batch 16, AdamW 6e-5, gradient clip 1.0 as in Heracles'
+# published classification recipe of L.
 _base_ = './upernet_hamsa_s_ade20k.py'
 
 model = dict(

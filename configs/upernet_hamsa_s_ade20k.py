@@ -1,5 +1,5 @@
-# UperNet, HAMSA-S, ADE20K, 160k iterations, batch 16, AdamW 6e-5, crops of 512: the recipe
-# that comparable backbones share; drop path 0.1, 0.2, 0.3 for S, B, L is assumed.
+# UperNet, HAMSA-S, ADE20K, 160k iterations, batch 16, AdamW 6e-5, crops of 512: the recipe that
+# comparable backbones share; drop path 0.1, 0.2, 0.3 for S, B, L is assumed.
 # No pretrained weights are public; with a classifier checkpoint of your own:
 #   model.backbone.init_cfg=dict(type='Pretrained', checkpoint=PATH, prefix='backbone.')
 _base_ = [

@@ -1,5 +1,5 @@
-# UperNet, Heracles-L, ADE20K, 160k iterations, batch 16, AdamW 6e-5, crops of 512, gradients
-# clipped to norm 1 as in the published classification recipe of L.
+# UperNet, Heracles-L, ADE20K, 160k iterations, batch 16, AdamW 6e-5, gradient clip 1.0 as in the
+# published classification recipe of L.
 _base_ = './upernet_heracles_s_ade20k.py'
 
 model = dict(

@@ -1,5 +1,5 @@
-# The segmentation demo: UperNet, nano Heracles, label maps of the embedded scenes: minutes on two
-# CPU cores.
+# UperNet, Heracles-nano, the embedded scenes, 600 iterations, batch 8, AdamW 1e-3, gradient clip
+# 5.0: the segmentation demo, minutes on two CPU cores.
 _base_ = [
     './_base_/models/upernet_nano.py',
     './_base_/datasets/scenes_semantic.py',

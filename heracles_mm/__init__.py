@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from heracles_mm.backbones import Hamsa, Heracles
+from heracles_mm.configs import config_path
 
 __version__ = '0.1.0'
-__all__ = ['Hamsa', 'Heracles', '__version__']
+__all__ = ['Hamsa', 'Heracles', '__version__', 'config_path']

@@ -1,6 +1,11 @@
-"""The tests of trust (`pytest -m trust`): how large they run, and the figures that they print."""
+"""The tests of trust (`pytest -m trust`): how large they run, and the figures that they print.
+And for all tests: no deadline of hypothesis, since timings belong into benchmarks."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile('no deadline', deadline=None)
+settings.load_profile('no deadline')
 
 FIGURES = pytest.StashKey()
 

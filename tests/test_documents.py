@@ -17,6 +17,7 @@ PUBLIC = {
     'checkpoints': 'heracles_mm.checkpoints',
     'datasets': 'heracles_mm.datasets',
     'engine': 'heracles_mm.engine',
+    'counting': 'heracles_mm.counting',
     'visualization': 'heracles_mm.visualization',
     'classification': 'heracles_mm.classification',
 }

@@ -59,6 +59,22 @@ def test_the_model_index_is_readable_from_the_wheel(wheel, tmp_path):
     modelindex.load(str(tmp_path / 'heracles_mm' / '.mim' / 'model-index.yml'))
 
 
+def test_the_wheel_lists_its_configs_and_gives_their_paths(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        'import heracles_mm\n'
+        'from heracles_mm.tools.list_configs import listed_configs\n'
+        'for config in listed_configs(): print(heracles_mm.config_path(config.name))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / 'heracles_mm/.mim/configs'
+    assert sorted(map(Path, done.stdout.splitlines())) == sorted(folder.glob('*.py'))
+
+
 def test_mmpretrain_builds_a_classifier_of_the_wheel_by_its_name(wheel, tmp_path):
     """The metafiles' paths and the configs' bases hold in the wheel's own folder."""
     pytest.importorskip('mmpretrain')

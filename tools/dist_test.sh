@@ -8,6 +8,10 @@ if [ $# -lt 3 ]; then
 fi
 config=$1 checkpoint=$2 gpus=$3
 shift 3
+if [ "${NNODES:-1}" -gt 1 ] && { [ -z "${NODE_RANK:-}" ] || [ -z "${MASTER_ADDR:-}" ]; }; then
+    echo "$0: error: NNODES=$NNODES needs NODE_RANK (0 on the first machine) and MASTER_ADDR (its address) too" >&2
+    exit 2
+fi
 here=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)
 
 exec "${PYTHON:-python}" -m torch.distributed.run \

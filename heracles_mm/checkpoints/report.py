@@ -52,9 +52,11 @@ class LoadReport:
             # as torch and mmengine: old BatchNorms have no such counter
             own={k: s for k, s in own.items() if k in weights or not k.endswith('batches_tracked')},
             stored={k: tuple(v.shape) for k, v in weights.items() if isinstance(v, Tensor)},
-            parameters=frozenset(name for name, _ in model.named_parameters()),
+            parameters=frozenset(_own_name(name) for name, _ in model.named_parameters()),
             resizable=frozenset(
-                f'{name}.weight' for name, m in model.named_modules() if isinstance(m, grids)
+                f'{_own_name(name)}.weight'
+                for name, m in model.named_modules()
+                if isinstance(m, grids)
             ),
             elsewhere=(*elsewhere, *(k for k, v in weights.items() if not isinstance(v, Tensor))),
         )
@@ -172,6 +174,11 @@ def _hint(keys: list[str], first: str) -> str:
     if any(key.startswith('patch_embed1.') for key in keys):
         return ': these are the names of upstream Heracles, which tools/convert_checkpoint.py turns'
     return ''
+
+
+def _own_name(name: str) -> str:
+    """Without the names that FSDP puts between a block and the module around it."""
+    return name.replace('_fsdp_wrapped_module.', '')
 
 
 def _group(key: str) -> str:

@@ -11,8 +11,8 @@ spectrum with its filter), pooling, interpolation, RoIAlign, and post-processing
 
 from heracles_mm.counting.forward import PROPOSALS_MASKED, WorkOf, proposals_of, work_of
 from heracles_mm.counting.kinds import KINDS, Kind
-from heracles_mm.counting.parts import parameters_by_part, part_of, parts
-from heracles_mm.counting.published import Published, published
+from heracles_mm.counting.parts import module_parts, parameters_by_part, part_of
+from heracles_mm.counting.published import Published, published_figures
 from heracles_mm.counting.work import Work, counting
 
 __all__ = [
@@ -23,10 +23,10 @@ __all__ = [
     'Work',
     'WorkOf',
     'counting',
+    'module_parts',
     'parameters_by_part',
     'part_of',
-    'parts',
     'proposals_of',
-    'published',
+    'published_figures',
     'work_of',
 ]

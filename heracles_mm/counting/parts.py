@@ -8,7 +8,7 @@ DIVIDED = ('backbone', 'roi_head')
 """Shown by their own parts."""
 
 
-def parts(model: nn.Module) -> dict[str, str]:
+def module_parts(model: nn.Module) -> dict[str, str]:
     """Dotted name of a module -> what the table calls it; a name stands for all that lies in it.
 
     A backbone with ``stages`` (each with an ``embed``) is shown as stem and stages, as are the
@@ -42,7 +42,7 @@ def part_of(name: str, known: Mapping[str, str]) -> str:
 
 def parameters_by_part(model: nn.Module) -> dict[str, int]:
     """Label of a part -> its parameters, in the order of :func:`parts`; shared ones count once."""
-    known = parts(model)
+    known = module_parts(model)
     counts = dict.fromkeys(known.values(), 0)
     for name, parameter in model.named_parameters():
         label = part_of(name, known)

@@ -36,7 +36,7 @@ OPTIONS = dict(
 """What the options of a backbone are in the papers' models."""
 
 
-def published(model: ConfigDict, shape: tuple[int, int]) -> Published | None:
+def published_figures(model: ConfigDict, shape: tuple[int, int]) -> Published | None:
     """The published row of a config's ``model`` for pictures of ``shape``, if there is one."""
     backbone = model.get('backbone') or {}
     if any(backbone.get(option, value) != value for option, value in OPTIONS.items()):

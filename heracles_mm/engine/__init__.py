@@ -7,6 +7,7 @@ from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook
 from heracles_mm.engine.plain_checkpoint_hook import PlainCheckpointHook
+from heracles_mm.engine.sharding import ShardedRunner, ShardedStrategy
 
 __all__ = [
     'CheckSegmentationHook',
@@ -14,4 +15,6 @@ __all__ = [
     'LayerDecayOptimWrapperConstructor',
     'LoadReportHook',
     'PlainCheckpointHook',
+    'ShardedRunner',
+    'ShardedStrategy',
 ]

@@ -2,12 +2,31 @@
 
 import gc
 import os
+import traceback
 
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
 
-TORCHRUN_VARIABLES = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+VARIABLES = {
+    'pytorch': ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
+    'mpi': (
+        'OMPI_COMM_WORLD_RANK',
+        'OMPI_COMM_WORLD_LOCAL_RANK',
+        'OMPI_COMM_WORLD_SIZE',
+        'MASTER_ADDR',
+    ),
+}
+"""--launcher -> the environment that mmengine reads under it."""
+
+STARTERS = {
+    'pytorch': ('torchrun sets', 'start with tools/dist_train.sh or tools/dist_test.sh'),
+    'slurm': ('srun sets', 'start with tools/slurm_train.sh'),
+    'mpi': ("Open MPI's mpirun passes on", 'start with mpirun -x MASTER_ADDR=ADDRESS'),
+}
+
+LOCAL_RANKS = {'slurm': 'SLURM_LOCALID', 'mpi': 'OMPI_COMM_WORLD_LOCAL_RANK'}
 
 
 class LauncherError(RuntimeError):
@@ -25,28 +44,34 @@ def prepare_launcher(cfg: Config) -> str | None:
         One sentence about what was changed in ``cfg``, or None.
 
     Raises:
-        LauncherError: variables of torchrun are missing, there are more processes than GPUs, or
+        LauncherError: variables of the launcher are missing, there are more processes than GPUs, or
             another launcher than 'pytorch' was asked for on a machine without a GPU.
     """
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none':
         return None
-    if launcher == 'pytorch':
-        absent = [name for name in TORCHRUN_VARIABLES if name not in os.environ]
-        if absent:
-            raise LauncherError(
-                f'--launcher pytorch needs the variables that torchrun sets, and {absent[0]} is '
-                'not set: start with tools/dist_train.sh or tools/dist_test.sh'
-            )
-    if torch.cuda.is_available():
-        _check_enough_gpus()
-        return None
-    if launcher != 'pytorch':
+    gpu = torch.cuda.is_available()
+    if not gpu and launcher != 'pytorch':
         raise LauncherError(
             f'--launcher {launcher} needs a GPU in every process and none is visible: on CPUs '
             'use tools/dist_train.sh, which starts the processes with torchrun'
         )
+    absent = [name for name in VARIABLES[launcher] if name not in os.environ]
+    if absent:
+        sets, start = STARTERS[launcher]
+        raise LauncherError(
+            f'--launcher {launcher} needs the variables that {sets}, and {absent[0]} is not set: '
+            f'{start}'
+        )
+    if gpu:
+        _check_enough_gpus()
+        return None
     return _use_gloo(cfg)
+
+
+def local_rank(launcher: str, default: int) -> str:
+    """The number of this process on its machine, as the launcher's environment has it."""
+    return os.environ.get(LOCAL_RANKS.get(launcher, ''), str(default))
 
 
 def close_process_group() -> None:
@@ -65,6 +90,19 @@ def close_process_group() -> None:
     dist.destroy_process_group()
     gc.collect()
     del group
+
+
+def told_and_released(error: BaseException) -> bool:
+    """Print the traceback of ``error`` and drop what its frames hold, so that the process group can
+    be closed before the interpreter is; without a group do nothing and return False."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return False
+    traceback.print_exception(error)
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    return True
 
 
 def _check_enough_gpus() -> None:

@@ -62,7 +62,7 @@ class SASS(nn.Module):
     def _mix(self, v: Tensor, kernel: KernelSpectrum) -> Tensor:
         """From the half spectrum of the map, (B, ..., C), to that of the result."""
         shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
-        planes = [plane.flatten(1, -2).unsqueeze(1) for plane in kernel]  # (1 or 2, 1, bins, C)
+        planes = flat_planes(kernel)
         if torch.is_grad_enabled() or not eager_cpu(v) or v.numel() <= CHUNK:
             complex_kernel = len(kernel.real) == 2
             if complex_kernel and torch.is_grad_enabled() and not is_traced():
@@ -79,16 +79,38 @@ class SASS(nn.Module):
             target.real, target.imag = self._mix_bins(*part)
         return z.view(shape)
 
-    def _mix_bins(
-        self, v: Tensor, kernel_real: Tensor, kernel_imaginary: Tensor, kernel_magnitude: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Real and imaginary part of the result on some bins."""
+    def _mix_bins(self, v: Tensor, *kernel: Tensor) -> tuple[Tensor, Tensor]:
         real, imaginary = v.real.contiguous(), v.imag.contiguous()
         strength = magnitude(real, imaginary)
-        gate = self.pulse(strength)
-        real, imaginary = real * gate, imaginary * gate
-        return self.sagu(
-            torch.addcmul(kernel_real * real, kernel_imaginary, imaginary, value=-1),
-            torch.addcmul(kernel_real * imaginary, kernel_imaginary, real),
-            kernel_magnitude * (gate * strength),
-        )
+        return mix_bins(self.pulse, self.sagu, real, imaginary, strength, *kernel)
+
+
+def flat_planes(kernel: KernelSpectrum) -> list[Tensor]:
+    """What :func:`mix_bins` takes of a kernel: (1 or 2, 1, bins, C) each."""
+    return [plane.flatten(1, -2).unsqueeze(1) for plane in kernel]
+
+
+def mix_bins(
+    pulse: SpectralPulseNet,
+    sagu: SAGU,
+    real: Tensor,
+    imaginary: Tensor,
+    strength: Tensor,
+    kernel_real: Tensor,
+    kernel_imaginary: Tensor,
+    kernel_magnitude: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of the result on some bins, (B, bins, C) each.
+
+    Args:
+        pulse, sagu: the gates.
+        real, imaginary, strength: parts and magnitude of the map's spectrum, (B, bins, C).
+        kernel_real, kernel_imaginary, kernel_magnitude: of the kernel's, (1 or 2, 1, bins, C).
+    """
+    gate = pulse(strength)
+    real, imaginary = real * gate, imaginary * gate
+    return sagu(
+        torch.addcmul(kernel_real * real, kernel_imaginary, imaginary, value=-1),
+        torch.addcmul(kernel_real * imaginary, kernel_imaginary, real),
+        kernel_magnitude * (gate * strength),
+    )

@@ -14,8 +14,9 @@ from mmengine.runner import Runner
 
 import heracles_mm.engine  # noqa: F401  (registers our hooks)
 from heracles_mm.checkpoints import check_checkpoint_file, read_plain_checkpoints_only
+from heracles_mm.engine.content_check import content_fault
 from heracles_mm.engine.dataset_check import missing_data
-from heracles_mm.engine.distributed import prepare_launcher
+from heracles_mm.engine.distributed import local_rank, prepare_launcher
 from heracles_mm.tools.errors import OneLineParser, ToolError, say
 
 LIBRARIES = {
@@ -62,13 +63,13 @@ def tool_parser(name: str, description: str, default_config: Path | None = None)
 
 
 def parse(parser: OneLineParser, argv: list[str] | None) -> argparse.Namespace:
-    """Parse ``argv``, and set LOCAL_RANK where a launcher passed it as a flag only."""
+    """Parse ``argv``, and set LOCAL_RANK where a launcher passed it under another name."""
     try:
         args = parser.parse_args(argv)
     except ValueError as error:  # mmengine's DictAction, for an option without '='
         raise ToolError(f'--cfg-options takes KEY=VALUE pairs ({error})') from error
     if 'local_rank' in args:
-        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+        os.environ.setdefault('LOCAL_RANK', local_rank(args.launcher, args.local_rank))
     return args
 
 
@@ -114,7 +115,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def check_data(cfg: Config, stages: tuple[str, ...]) -> None:
-    """Raise a ToolError about data that ``stages`` need and that does not exist."""
+    """Raise a ToolError about data of ``stages`` that are missing or do not fit."""
     for stage in stages:
         loader = cfg.get(f'{stage}_dataloader')
         for part in ('dataset', 'sampler'):
@@ -122,7 +123,7 @@ def check_data(cfg: Config, stages: tuple[str, ...]) -> None:
                 raise ToolError(
                     f'{stage}_dataloader.{part} must be a dict with a type, not {loader[part]!r}'
                 )
-    sentence = missing_data(cfg, stages)
+    sentence = missing_data(cfg, stages) or content_fault(cfg, stages)
     if sentence is not None:
         raise ToolError(sentence)
 

@@ -58,7 +58,7 @@ def demo(argv: list[str] | None) -> None:
     report = make_report(curves, seconds=time.monotonic() - start)
     folder = Path(cfg.work_dir)
     (folder / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
-    named = {task.measures[name][1]: points for name, points in curves.items()}
+    named = {task.measures[name][1]: curves[name] for name in task.curves}
     plot_curves(named, ylabel=task.ylabel).savefig(folder / task.curve_file)
     task.draw(items, found, meta).savefig(folder / 'predictions.png', dpi=130)
     print_report(task, report, folder)

@@ -40,6 +40,7 @@ TASK = DemoTask(
         ),
     },
     full_scale=1,
+    curves=('box_ap', 'mask_ap', 'filled_box_mask_ap'),
     ylabel='COCO AP on the val scenes',
     curve_file='ap_over_steps.png',
     draw=draw,

@@ -28,6 +28,7 @@ TASK = DemoTask(
         **{f'iou_{name}': (f'IoU/{name}', f'IoU of {name}') for name in LABEL_CLASSES},
     },
     full_scale=100,  # mmseg logs percent
+    curves=('miou', 'floor'),
     ylabel='IoU on the val scenes',
     curve_file='iou_over_steps.png',
     draw=draw,

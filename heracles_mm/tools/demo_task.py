@@ -14,13 +14,15 @@ class DemoTask:
     Args:
         measures: name in the report -> (scalar that is logged, name for a reader).
         full_scale: the logged value that the report calls 1.
-        ylabel: what the curve is of.
-        curve_file: its name in the work folder.
+        curves: names of the measures that are drawn over the steps.
+        ylabel: what the curves are of.
+        curve_file: their picture's name in the work folder.
         draw: pictures of a data set's items, what the model made of each and the data set's meta.
     """
 
     measures: dict[str, tuple[str, str]]
     full_scale: float
+    curves: tuple[str, ...]
     ylabel: str
     curve_file: str
     draw: Callable[[list[dict], list[BaseDataElement], dict], Figure]

@@ -20,11 +20,11 @@ from heracles_mm.counting import (
     KINDS,
     PROPOSALS_MASKED,
     Work,
+    module_parts,
     parameters_by_part,
     part_of,
-    parts,
     proposals_of,
-    published,
+    published_figures,
     work_of,
 )
 from heracles_mm.tools.common import config_parser, parse, read_config
@@ -108,11 +108,11 @@ def make_report(cfg: Config, shape: tuple[int, int], device: str) -> dict:
         MMLogger.get_instance(NAME, log_level='ERROR')  # mmpretrain logs what it fills in
     model = MODELS.build(cfg.model)
     picture, once = _count(model, shape, device)
-    by_part, known = parameters_by_part(model), parts(model)
+    by_part, known = parameters_by_part(model), module_parts(model)
     rows: dict[str, Counter] = {label: Counter() for label in by_part}
     for (name, kind), count in picture.items():
         rows.setdefault(part_of(name, known), Counter())[kind] += count
-    row = published(cfg.model, shape)
+    row = published_figures(cfg.model, shape)
     kinds: Counter = sum(rows.values(), Counter())
     return {
         'shape': shape,

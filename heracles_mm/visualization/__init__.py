@@ -7,9 +7,12 @@ from heracles_mm.visualization.curves import plot_curves, plot_runs
 from heracles_mm.visualization.detections import Detections, plot_detections
 from heracles_mm.visualization.features import plot_features
 from heracles_mm.visualization.filters import plot_channels, plot_filters
-from heracles_mm.visualization.gates import gates, plot_gates
+from heracles_mm.visualization.gates import gate_values, plot_gates
 from heracles_mm.visualization.label_maps import plot_label_maps
-from heracles_mm.visualization.receptive_field import plot_receptive_fields, receptive_field
+from heracles_mm.visualization.receptive_field import (
+    effective_receptive_field,
+    plot_receptive_fields,
+)
 from heracles_mm.visualization.saving import check_picture_path, save_figure
 from heracles_mm.visualization.scalars import counts_epochs, find_scalars, read_scalars
 
@@ -18,8 +21,9 @@ __all__ = [
     'activation_scales',
     'check_picture_path',
     'counts_epochs',
+    'effective_receptive_field',
     'find_scalars',
-    'gates',
+    'gate_values',
     'plot_activations',
     'plot_channels',
     'plot_costs',
@@ -32,6 +36,5 @@ __all__ = [
     'plot_receptive_fields',
     'plot_runs',
     'read_scalars',
-    'receptive_field',
     'save_figure',
 ]

@@ -10,7 +10,7 @@ from heracles_mm.visualization.spectra import frequency_plane, show_plane
 from heracles_mm.visualization.stages import modules_by_stage, outputs_of
 
 
-def gates(backbone: nn.Module, picture: Tensor) -> dict[int, list[Tensor]]:
+def gate_values(backbone: nn.Module, picture: Tensor) -> dict[int, list[Tensor]]:
     """Stage, counted from 1 -> gate of each block, (C, H, W), 0 to 1, zero frequency in the middle.
 
     Args:
@@ -39,7 +39,7 @@ def gates(backbone: nn.Module, picture: Tensor) -> dict[int, list[Tensor]]:
 def plot_gates(backbone: nn.Module, picture: Tensor) -> Figure:
     """The picture, and below it the mean gate over the channels of every block, a row for each
     stage. Arguments and errors as :func:`gates`."""
-    found = gates(backbone, picture)
+    found = gate_values(backbone, picture)
     columns = max(len(planes) for planes in found.values())
     figure = Figure(figsize=(2 * columns + 4, 2 * len(found) + 0.9), layout='constrained')
     halves = figure.subfigures(1, 2, squeeze=False, width_ratios=(2, 2 * columns + 2))

@@ -18,7 +18,7 @@ LEVELS = 16
 """Steps of colour: contours are easier to read than noise, and lighter as PNG."""
 
 
-def receptive_field(
+def effective_receptive_field(
     backbone: nn.Module, pictures: Tensor, stage: int, draws: int = DRAWS
 ) -> np.ndarray:
     """How strongly each pixel moves the middle of a stage's map, (H, W), 1 at the strongest.
@@ -71,7 +71,7 @@ def plot_receptive_fields(backbone: nn.Module, pictures: Tensor, stages: Sequenc
     row = figure.subplots(1, len(stages), squeeze=False)[0]
     colours = colormaps['inferno'].resampled(LEVELS)
     for axes, stage in zip(row, stages, strict=True):
-        field = receptive_field(backbone, pictures, stage)
+        field = effective_receptive_field(backbone, pictures, stage)
         image = axes.imshow(
             field.clip(FLOOR), norm=LogNorm(FLOOR, 1), cmap=colours, interpolation='nearest'
         )

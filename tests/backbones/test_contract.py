@@ -33,7 +33,7 @@ def test_is_found_from_each_library(name, scope):
     assert type(built) is backbone
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(height=st.integers(32, 150), width=st.integers(32, 150), batch=st.integers(1, 2))
 def test_maps_of_any_size(name, height, width, batch):
     """Strides 4 to 32 rounded up, at any size from 32 px on."""

@@ -194,7 +194,7 @@ KEYS = list(ToySpectral().backbone.state_dict())
 FATES = ['dropped', 'renamed', 'of another shape', 'of another grid']
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(FATES), max_size=5))
 def test_the_report_tells_the_truth(fates):
     """A tensor counts as loaded if and only if it holds afterwards what the file held."""

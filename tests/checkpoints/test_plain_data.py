@@ -52,7 +52,7 @@ plain_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plain_values)
 def test_builtin_data_comes_back_equal_whatever_its_nesting(value):
     assert written_and_read(value) == value

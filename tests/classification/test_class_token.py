@@ -99,7 +99,7 @@ def test_the_spectral_class_block_knows_no_beginning():
 
 
 @pytest.mark.parametrize('name', BLOCKS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(height=st.integers(1, 12), width=st.integers(1, 12), batch=st.integers(0, 2))
 def test_any_map_gives_one_token_and_stays_as_it_is(name, height, width, batch):
     block, x = BLOCKS[name](), torch.randn(batch, 64, height, width)

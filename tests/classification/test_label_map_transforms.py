@@ -75,7 +75,7 @@ def test_the_map_knows_where_every_pixel_came_from(name):
         check_that_the_map_knows(results, 70, 110)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.sampled_from([name for name in MOVES if name != 'crop']), max_size=4))
 def test_the_map_follows_any_chain_of_moves(names):
     np.random.seed(len(names))
@@ -148,7 +148,7 @@ def blob(y, x):
     return picture, LabelMap(scores, np.full((1, 8, 8), 4))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**20))
 def test_the_class_stays_on_the_object_through_a_training_pipeline(y, x, seed):
     """Where the packed map has the class, the packed picture has the bright square."""

@@ -47,7 +47,7 @@ def upstream_targets(maps, boxes, cells, smoothing):
     return pool(1).flatten(1), pool(cells).permute(0, 2, 3, 1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**16), st.sampled_from([0.0, 0.1]))
 def test_targets_are_the_published_ones(seed, smoothing):
     maps = [random_map(seed + i) for i in range(3)]
@@ -81,7 +81,7 @@ def upstream_loss(classes, aux, target, cut, dense_weight):
     return soft(classes, target_class) + dense_weight * soft(unmixed, target_dense)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**16))
 def test_the_loss_is_the_published_one(seed):
     """Mixing the labels and un-mixing the logits pair the same scores with the same labels."""

@@ -1,53 +1,63 @@
-"""A batch for a model of each library, as its data sets and preprocessor make it."""
+"""A batch for a model of each library, as its data sets give it to the preprocessor."""
 
 import math
 
 import numpy as np
 import torch
-from mmengine.structures import InstanceData
-from torch import nn
+from mmengine.structures import InstanceData, PixelData
 
-SIDE = 96
+SIDE = 64
 
 
 def pictures(count: int) -> list[torch.Tensor]:
     return [torch.randint(256, (3, SIDE, SIDE), dtype=torch.uint8) for _ in range(count)]
 
 
-def detection(model: nn.Module, count: int) -> dict:
+def detection(count: int) -> dict:
     """Pictures with one square object each."""
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
     from mmdet.structures.mask import BitmapMasks
 
     samples = []
-    for _ in range(count):
+    for number in range(count):
         sample = DetDataSample(
             metainfo=dict(
+                img_id=number,
                 img_shape=(SIDE, SIDE),
                 ori_shape=(SIDE, SIDE),
                 scale_factor=(1.0, 1.0),
-                pad_shape=(SIDE, SIDE),
-                batch_input_shape=(SIDE, SIDE),
             )
         )
         mask = np.zeros((1, SIDE, SIDE), np.uint8)
-        mask[0, 20:70, 30:80] = 1
+        mask[0, 10:40, 20:60] = 1
         sample.gt_instances = InstanceData(
-            bboxes=HorizontalBoxes(torch.tensor([[30.0, 20.0, 80.0, 70.0]])),
+            bboxes=HorizontalBoxes(torch.tensor([[20.0, 10.0, 60.0, 40.0]])),
             labels=torch.tensor([0]),
             masks=BitmapMasks(mask, SIDE, SIDE),
         )
         sample.ignored_instances = InstanceData(
-            bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)
+            bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.long)
         )
         samples.append(sample)
-    return model.data_preprocessor(
-        dict(inputs=pictures(count), data_samples=samples), training=True
-    )
+    return dict(inputs=pictures(count), data_samples=samples)
 
 
-def classification(model: nn.Module, count: int) -> dict:
+def segmentation(count: int) -> dict:
+    """Pictures of two halves, of class 0 and 1."""
+    from mmseg.structures import SegDataSample
+
+    samples = []
+    for _ in range(count):
+        sample = SegDataSample(metainfo=dict(img_shape=(SIDE, SIDE), ori_shape=(SIDE, SIDE)))
+        labels = torch.zeros(1, SIDE, SIDE, dtype=torch.long)
+        labels[..., SIDE // 2 :] = 1
+        sample.gt_sem_seg = PixelData(data=labels)
+        samples.append(sample)
+    return dict(inputs=pictures(count), data_samples=samples)
+
+
+def classification(count: int) -> dict:
     """Pictures with a class and, for a TokenLabelHead, a label map of three classes each."""
     from mmpretrain.structures import DataSample
 
@@ -59,9 +69,8 @@ def classification(model: nn.Module, count: int) -> dict:
         sample.set_field(torch.randn(3), 'class_scores')
         sample.set_field(torch.randn(3, cells, cells), 'token_scores')
         samples.append(sample)
-    inputs = torch.stack(pictures(count))
-    return model.data_preprocessor(dict(inputs=inputs, data_samples=samples), training=True)
+    return dict(inputs=pictures(count), data_samples=samples)
 
 
-BATCHES = {'mmdet': detection, 'mmpretrain': classification}
+BATCHES = {'mmdet': detection, 'mmseg': segmentation, 'mmpretrain': classification}
 """``default_scope`` to the function that makes its batch."""

@@ -1,22 +1,51 @@
-"""Contract of every config in the folder: it builds what it says, and that trains and predicts."""
+"""Contract of every config in the folder: it is used whole, trains, predicts, is as it says."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
-from batches import BATCHES, SIDE
+from batches import SIDE
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, DefaultScope
-from torch import nn
+from one_run import OneRun, run_once
+from unused import unused_options
+from variables import idle_names
 
-CONFIGS = sorted((Path(__file__).parents[2] / 'configs').glob('*.py'))
-METHODS = {'mask_rcnn': 'mask r-cnn', 'tokenlabel': 'token labels'}
-"""A word of a config's file name, and what its first comment calls it."""
+from heracles_mm.configs import Header, read_header
+from heracles_mm.tools.list_configs import listed_configs
+
+FOLDER = Path(__file__).resolve().parents[2] / 'configs'
+CONFIGS = sorted(FOLDER.glob('*.py'))
+FILES = [*CONFIGS, *sorted((FOLDER / '_base_').rglob('*.py'))]
+METHODS = {
+    'Cascade Mask R-CNN': ('cascade_mask_rcnn_', 'CascadeRCNN'),
+    'Classifier': ('', 'LinearClsHead'),
+    'GFL': ('gfl_', 'GFL'),
+    'Mask R-CNN': ('mask_rcnn_', 'MaskRCNN'),
+    'RetinaNet': ('retinanet_', 'RetinaNet'),
+    'Semantic FPN': ('semantic_fpn_', 'FPNHead'),
+    'Token-label classifier': ('', 'TokenLabelHead'),
+    'UperNet': ('upernet_', 'UPerHead'),
+}
+"""What the first comment calls a method: how its file names begin, and the class that makes it."""
+
+DATA = {
+    'ADE20K': 'ADE20KDataset',
+    'CIFAR-10': 'CIFAR10',
+    'CIFAR-100': 'CIFAR100',
+    'COCO': 'CocoDataset',
+    'Flowers-102': 'Flowers102',
+    'ImageNet-1k': 'ImageNet',
+    'Stanford Cars': 'StanfordCars',
+    'a folder of pictures': 'CustomDataset',
+    'the embedded product photos': 'PartsDataset',
+    'the embedded scenes': 'Scenes(Seg)?Dataset',
+}
+"""What the first comment calls the data, and the class that reads them."""
 
 
 @pytest.fixture(scope='module', params=CONFIGS, ids=lambda path: path.stem)
-def config(request) -> Config:
+def config(request, made_folder) -> Config:
     pytest.importorskip(_scope(request.param), reason='the library of the config')
     return Config.fromfile(request.param)
 
@@ -26,41 +55,95 @@ def _scope(path: Path) -> str:
 
 
 @pytest.fixture(scope='module')
-def model(config) -> nn.Module:
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope(config.default_scope):
-        return MODELS.build(config.model)
+def run(config, made_folder) -> OneRun:
+    return run_once(config, made_folder)
 
 
-def batch(config: Config, model: nn.Module, count: int = 2) -> dict:
-    return BATCHES[config.default_scope](model, count)
+@pytest.fixture
+def header(config) -> Header:
+    return read_header(Path(config.filename))
 
 
-def test_its_first_comment_says_what_it_is(config):
-    """The method, the model with its size, and the data stand in the first line."""
-    path = Path(config.filename)
-    first = path.read_text().splitlines()[0].lower()
-    words = path.stem.split('_')
-    family = next(word for word in words if word in ('heracles', 'hamsa'))
-    arch = words[words.index(family) + 1]
-    assert first.startswith('#')
-    assert all(said in first for word, said in METHODS.items() if word in path.stem)
-    assert (
-        (f'{family}-{arch}' in first)
-        or (f'{family} {arch}' in first)
-        or (f'{arch} {family}' in first)
-    )
+def test_it_trains_a_step_and_every_parameter_learns(run):
+    """AdamW keeps a state of those parameters alone that had a gradient."""
+    assert torch.tensor(list(run.losses.values())).isfinite().all()
+    without = [name for name, p in run.model.named_parameters() if p not in run.optimizer.state]
+    assert not without
 
 
-def test_what_follows_the_backbone_takes_what_it_gives(config, model):
-    widths = model.backbone.out_channels
+def test_it_predicts(config, run):
+    result = run.predictions[0]
     if config.default_scope == 'mmdet':
-        assert tuple(config.model.neck.in_channels) == widths
+        found = result.pred_instances
+        assert 0 < len(found.scores) == len(found.bboxes)
+        assert found.bboxes.min() >= 0
+        assert found.bboxes.max() <= SIDE
+        assert ('masks' in found) == ('Mask R-CNN' in read_header(Path(config.filename)).method)
+        assert 'masks' not in found or found.masks.shape[1:] == (SIDE, SIDE)
+    elif config.default_scope == 'mmseg':
+        classes = config.model.decode_head.num_classes
+        assert result.seg_logits.data.shape == (classes, SIDE, SIDE)
+        assert result.pred_sem_seg.data.shape == (1, SIDE, SIDE)
     else:
-        assert config.model.neck.get('in_channels', widths[-1]) == widths[-1]
-        assert config.model.head.in_channels == widths[-1]
-        one_hot = config.model.data_preprocessor.get('num_classes')  # of mixed pictures' targets
-        assert one_hot in (None, config.model.head.num_classes)
+        assert result.pred_score.shape == (config.model.head.num_classes,)
+        assert result.pred_score.sum().item() == pytest.approx(1, abs=1e-4)
+
+
+def test_its_pipelines_give_pictures_and_its_heads_know_its_classes(config, run):
+    for item in (run.train_item, run.val_item):
+        assert item['inputs'].dtype == torch.uint8
+        assert item['inputs'].shape[0] == 3
+    if run.classes is not None:  # a folder of pictures tells them when it is read
+        heads = set(re.findall(r"num_classes': (\d+)", str(config.model.to_dict())))
+        assert heads == {str(len(run.classes))}
+
+
+def test_norms_and_biases_do_not_decay_and_all_others_do(config, run):
+    decay = {
+        p: group['weight_decay'] for group in run.optimizer.param_groups for p in group['params']
+    }
+    for name, parameter in run.model.named_parameters():
+        expected = 0 if parameter.ndim == 1 else config.optim_wrapper.optimizer.weight_decay
+        assert decay[parameter] == expected, name
+
+
+def test_its_metafile_counts_its_parameters(config, run):
+    listed = {model.name: model.parameters for model in listed_configs()}
+    assert listed[Path(config.filename).stem] == sum(p.numel() for p in run.model.parameters())
+
+
+def test_every_option_is_used(config, run):
+    assert unused_options(config, run.unread) == []
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_every_name_in_a_file_is_used(path):
+    assert idle_names(path, FILES) == set()
+
+
+def test_its_first_comment_names_its_method_backbone_and_data(config, header):
+    stem = Path(config.filename).stem
+    start, made_by = METHODS[header.method]
+    family, arch = header.backbone.lower().split('-')
+    assert stem.startswith(f'{start}{family}_{arch}_')
+    assert f"'{made_by}'" in str(config.model.to_dict())
+    backbone = config.model.backbone
+    assert (backbone.type.lower(), backbone.arch) == (family, arch)
+    data, _, size = header.data.partition(' at ')
+    assert re.fullmatch(DATA[data], config.train_dataloader.dataset.type)
+    if size:
+        assert size == f'{backbone.get("img_size", 224)} px'
+
+
+def test_its_first_comment_tells_its_recipe(config, header):
+    length = config.train_cfg.get(f'max_{header.unit.replace("iterations", "iters")}')
+    assert header.length == length
+    processes = config.get('auto_scale_lr', {}).get('base_batch_size', 0)
+    assert header.batch == (processes or config.train_dataloader.batch_size)
+    assert header.batch % config.train_dataloader.batch_size == 0
+    optimizer = config.optim_wrapper.optimizer
+    assert (header.optimizer, header.lr) == (optimizer.type, optimizer.lr)
+    assert header.clip == config.optim_wrapper.get('clip_grad', {}).get('max_norm')
 
 
 def test_its_work_goes_through_our_hooks_and_imports(config):
@@ -73,39 +156,7 @@ def test_its_work_goes_through_our_hooks_and_imports(config):
 
 def test_it_depends_on_no_download(config):
     """download.openmmlab.com is gone, and no weights are public: nothing may be fetched."""
-    assert 'http' not in config.pretty_text
-
-
-def test_norms_and_biases_do_not_decay_and_filters_and_kernels_do(config, model):
-    with DefaultScope.overwrite_default_scope(config.default_scope):
-        wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    decay = {id(p): g['weight_decay'] for g in wrapper.param_groups for p in g['params']}
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 1:
-            assert decay[id(parameter)] == 0, name
-        if 'filter.weight' in name or 'kernel.weight' in name:
-            assert decay[id(parameter)] == 0.05, name
-
-
-def test_it_trains_a_step_and_every_parameter_learns(config, model):
-    model.train()
-    losses, _ = model.parse_losses(model(**batch(config, model), mode='loss'))
-    losses.backward()
-    assert losses.isfinite()
-    learning = model.backbone if config.default_scope == 'mmdet' else model
-    assert not [n for n, p in learning.named_parameters() if p.grad is None]
-
-
-def test_it_predicts(config, model):
-    model.eval()
-    with torch.no_grad():
-        result = model(**batch(config, model), mode='predict')[0]
-    if config.default_scope == 'mmdet':
-        assert result.pred_instances.masks.shape[1:] == (SIDE, SIDE)
-        assert len(result.pred_instances.scores) <= config.model.test_cfg.rcnn.max_per_img
-    else:
-        assert result.pred_score.shape == (config.model.head.num_classes,)
-        assert result.pred_score.sum().item() == pytest.approx(1, abs=1e-4)
+    assert 'http' not in str(config.to_dict())
 
 
 def test_schedules_end_with_the_training(config):

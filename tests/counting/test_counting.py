@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from heracles_mm import Hamsa, Heracles
-from heracles_mm.counting import counting, part_of, parts, work_of
+from heracles_mm.counting import counting, module_parts, part_of, work_of
 from heracles_mm.layers import banded_ffn
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.ffn import ConvFFN
@@ -170,7 +170,7 @@ def test_two_pictures_cost_twice_one(model):
 
 def test_all_work_of_a_backbone_lies_in_its_stem_and_stages():
     model = Heracles(TINY, img_size=64)
-    known = parts(model)
+    known = module_parts(model)
     assert list(known.values()) == ['stem', 'stage 1', 'stage 2', 'stage 3', 'stage 4']
     work = work_of(model, (64, 64), 'cpu').picture
     stem = sum(count for (name, _), count in work.items() if part_of(name, known) == 'stem')

@@ -26,7 +26,7 @@ def gradients(module, result, x):
     return torch.autograd.grad((result * direction).sum(), (x, *module.parameters()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     batch=st.integers(1, 5),
     height=st.integers(1, 12),

@@ -13,7 +13,7 @@ both = pytest.mark.parametrize('periodic', [False, True])
 
 
 @both
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(old=grids, new=grids)
 def test_constants_the_zero_frequency_and_the_range_survive(periodic, old, new):
     """Each row of the interpolation is a convex combination, and its first reads bin 0 alone."""
@@ -53,7 +53,7 @@ def test_a_response_linear_in_frequency_is_read_at_the_same_frequency_per_pixel(
     torch.testing.assert_close(moved, expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(old=grids, new=grids)
 def test_a_periodic_filter_keeps_its_symmetry(old, new):
     """Reading a circle at f and -f treats both alike: even stays even, so a symmetric kernel stays

@@ -33,7 +33,7 @@ def test_the_same_grid_is_the_identity(fft_axes):
 
 
 @AXES
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(old=grids, new=grids, data=st.data())
 def test_a_shift_stays_that_shift(fft_axes, old, new, data):
     """By any offset that both maps have, the origin (no shift) among them; the others are lost."""
@@ -45,7 +45,7 @@ def test_a_shift_stays_that_shift(fft_axes, old, new, data):
 
 
 @AXES
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(old=grids, new=grids, data=st.data())
 def test_the_mixing_itself_keeps_the_shift(fft_axes, old, new, data):
     """The same module at another size moves the map by the same (dy, dx): around the map's end in
@@ -81,7 +81,7 @@ def test_in_the_interior_both_readings_of_a_shift_agree():
 
 
 @AXES
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(old=grids, more=st.tuples(st.integers(0, 9), st.integers(0, 9)))
 def test_a_larger_map_loses_nothing(fft_axes, old, more):
     new = (old[0] + more[0], old[1] + more[1])
@@ -93,7 +93,7 @@ def test_a_larger_map_loses_nothing(fft_axes, old, more):
 
 
 @AXES
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(old=grids, new=grids)
 def test_a_smaller_map_keeps_as_many_offsets_as_it_has(fft_axes, old, new):
     """Every offset that both maps have is kept, once."""

@@ -30,7 +30,7 @@ def maps(*shape):
 
 @AXES
 @KERNELS
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(height=st.integers(1, 9), width=st.integers(1, 9))
 def test_it_is_the_literal_formula(fft_axes, kernel, height, width):
     """With a real kernel whatever stands in Im W_1: Re takes the Hermitian part of Z, and with a
@@ -254,9 +254,9 @@ def test_a_true_convolution_whatever_the_size_and_gates_of_the_size_of_the_map()
     kernel = torch.zeros(1, 4, 4, 1)
     kernel[0, 1, 2] = 3.0  # a shift times 3
     for side in (4, 16, 64):
-        x = torch.randn(1, side, side, 1)
+        x = torch.randn(1, side, side, 512)  # enough samples for a mean square near 1
         spectrum = fourier.half_spectrum(x, 'grid', NORMALISATION.maps)
-        assert spectrum.abs().square().mean().item() == pytest.approx(1, rel=0.5)
+        assert spectrum.abs().square().mean().item() == pytest.approx(1, rel=0.1)
         padded = torch.zeros(1, side, side, 1)
         padded[:, :4, :4] = kernel
         response = fourier.half_spectrum(padded, 'grid', NORMALISATION.kernels)

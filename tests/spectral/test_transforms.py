@@ -73,7 +73,7 @@ def test_agrees_with_torch_dct():
     torch.testing.assert_close(idct2(x), torch_dct.idct_2d(x, norm='ortho'))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=st.integers(1, 90), width=st.integers(1, 90), seed=st.integers(0, 2**31))
 @pytest.mark.parametrize(('transform', 'inverse'), INVERSES)
 def test_orthonormal(transform, inverse, height, width, seed):

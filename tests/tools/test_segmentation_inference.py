@@ -52,7 +52,7 @@ def logits(model: EncoderDecoder, height: int, width: int, **test_cfg) -> torch.
     return found.seg_logits.data
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(height=st.integers(48, 150), width=st.integers(48, 150))
 def test_one_window_over_all_is_the_whole_picture_at_any_size(model, height, width):
     """Sides that no stride divides, and windows larger than the picture, change nothing."""

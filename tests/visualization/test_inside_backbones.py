@@ -11,14 +11,14 @@ from heracles_mm import Hamsa, Heracles
 from heracles_mm.checkpoints import CheckpointError
 from heracles_mm.visualization import (
     activation_scales,
-    gates,
+    effective_receptive_field,
+    gate_values,
     plot_activations,
     plot_channels,
     plot_features,
     plot_filters,
     plot_gates,
     plot_receptive_fields,
-    receptive_field,
     save_figure,
 )
 from heracles_mm.visualization.features import principal_colours
@@ -58,7 +58,7 @@ def test_gates_of_shut_and_open_networks(hamsa, picture, monkeypatch):
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.constant_(module.bias, -3)
     monkeypatch.setattr('heracles_mm.spectral.sass.CHUNK', 256)
-    found = gates(hamsa, picture)
+    found = gate_values(hamsa, picture)
     assert [gate.shape[1:] for gate in found[2]] == [(8, 12), (8, 12)]
     whole = torch.cat([gate.flatten() for planes in found.values() for gate in planes])
     assert whole.min() > 0 and whole.max() < 1
@@ -69,7 +69,7 @@ def test_gates_of_shut_and_open_networks(hamsa, picture, monkeypatch):
     for module in hamsa.modules():
         if type(module).__name__ == 'SpectralPulseNet':
             nn.init.zeros_(module.gate.weight)
-    for planes in gates(hamsa, picture).values():
+    for planes in gate_values(hamsa, picture).values():
         for gate in planes:
             assert torch.allclose(gate, torch.tensor(-3.0).sigmoid().expand_as(gate))
 
@@ -81,11 +81,11 @@ def test_a_receptive_field_ends_where_the_network_cannot_reach(heracles):
     local = Heracles(TINY, img_size=64).eval()
     nn.init.zeros_(local.stages[0].blocks[0].mixer.filter.weight)
     x = torch.randn(2, 3, 64, 64)
-    reached = np.argwhere(receptive_field(local, x, 1) > 0)
+    reached = np.argwhere(effective_receptive_field(local, x, 1) > 0)
     low, high = reached.min(0), reached.max(0)
     assert (high - low < 35).all() and (high - low > 11).all()
     assert (np.abs((low + high) / 2 - 33) < 3).all()
-    global_field = receptive_field(heracles, x, 1)
+    global_field = effective_receptive_field(heracles, x, 1)
     assert (global_field > 0).all() and global_field.max() == 1
 
 
@@ -140,11 +140,11 @@ def test_every_picture_is_written_and_names_every_block(heracles, picture, tmp_p
 
 def test_what_cannot_be_shown_is_said(heracles, hamsa, picture, tmp_path):
     with pytest.raises(ValueError, match='Heracles has no SASS to show'):
-        gates(heracles, picture)
+        gate_values(heracles, picture)
     with pytest.raises(ValueError, match='stage 3 has neither'):
         plot_channels(heracles, 3)
     with pytest.raises(ValueError, match='stage 5 does not exist: Hamsa has 1 to 4'):
-        receptive_field(hamsa, picture, 5)
+        effective_receptive_field(hamsa, picture, 5)
     figure = plot_filters(heracles)
     with pytest.raises(ValueError, match=r'must end in .png or .svg'):
         save_figure(figure, tmp_path / 'picture.jpg')

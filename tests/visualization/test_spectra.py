@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip('matplotlib', reason='pictures need matplotlib, which comes with mmdet')
@@ -16,7 +16,6 @@ from heracles_mm.visualization.spectra import frequency_plane
 sides = st.integers(1, 9)
 
 
-@settings(deadline=None)
 @given(sides, sides)
 def test_a_plane_over_the_grid_is_the_centred_2d_transform(height, width):
     """Against the full complex transform, for a kernel that is not real."""
@@ -26,7 +25,6 @@ def test_a_plane_over_the_grid_is_the_centred_2d_transform(height, width):
     assert torch.allclose(response(kernel), torch.fft.fftshift(full, dim=(1, 2)), atol=1e-5)
 
 
-@settings(deadline=None)
 @given(sides, sides, st.data())
 def test_a_wave_over_tokens_is_where_its_turns_are(height, width, data):
     """A wave of whole turns along the tokens has its one bin at the vertical frequency that its

@@ -31,10 +31,13 @@ def test(side):
 
 train_224, test_224, train_384, test_384 = train(224), test(224), train(384), test(384)
 
+# mmpretrain's own tools add it; with it the config runs without them too.
+collate = dict(type='default_collate')
 train_dataloader = dict(
     batch_size=128,
     num_workers=4,
     persistent_workers=True,
+    collate_fn=collate,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
 )
@@ -42,6 +45,7 @@ val_dataloader = dict(
     batch_size=128,
     num_workers=4,
     persistent_workers=True,
+    collate_fn=collate,
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
 test_dataloader = val_dataloader

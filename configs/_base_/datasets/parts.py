@@ -2,10 +2,14 @@
 # validate on. No path to set.
 default_scope = 'mmpretrain'
 
+# mmpretrain's own tools add it; with it the config runs without them too.
+collate = dict(type='default_collate')
 side = 64
 train_dataloader = dict(
     batch_size=32,
     num_workers=0,  # a worker takes more from two cores than loading costs
+    persistent_workers=False,  # mmpretrain's train.py would ask for them
+    collate_fn=collate,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
@@ -21,6 +25,8 @@ train_dataloader = dict(
 val_dataloader = dict(
     batch_size=100,
     num_workers=0,
+    persistent_workers=False,
+    collate_fn=collate,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='PartsDataset',

@@ -2,11 +2,15 @@
 # heracles_mm.datasets.pictures.write_pictures makes one of the embedded pictures, 9 classes.
 default_scope = 'mmpretrain'
 
+# mmpretrain's own tools add it; with it the config runs without them too.
+collate = dict(type='default_collate')
 side = 96
 data_root = '{{$PICTURES:data/pictures/}}'
 train_dataloader = dict(
     batch_size=16,
     num_workers=0,  # a worker takes more from two cores than loading costs
+    persistent_workers=False,  # mmpretrain's train.py would ask for them
+    collate_fn=collate,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
@@ -24,6 +28,8 @@ train_dataloader = dict(
 val_dataloader = dict(
     batch_size=30,
     num_workers=0,
+    persistent_workers=False,
+    collate_fn=collate,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CustomDataset',

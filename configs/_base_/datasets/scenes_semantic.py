@@ -3,6 +3,11 @@
 # 8 photo.
 default_scope = 'mmseg'
 
+test_pipeline = [  # under this name mmseg's inference_model looks for it
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
 train_dataloader = dict(
     batch_size=8,
     num_workers=0,  # a worker takes more from two cores than loading costs
@@ -30,11 +35,7 @@ val_dataloader = dict(
         num_train=1600,
         num_val=120,
         test_mode=True,
-        pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='LoadAnnotations'),
-            dict(type='PackSegInputs'),
-        ],
+        pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader

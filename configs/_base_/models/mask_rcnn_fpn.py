@@ -85,7 +85,6 @@ model = dict(
             ),
             allowed_border=-1,
             pos_weight=-1,
-            debug=False,
         ),
         rpn_proposal=dict(
             nms_pre=2000,
@@ -111,7 +110,6 @@ model = dict(
             ),
             mask_size=28,
             pos_weight=-1,
-            debug=False,
         ),
     ),
     test_cfg=dict(

@@ -1,5 +1,5 @@
 # The demo's schedule and runtime: evaluated before, during and after, in minutes on two CPU cores.
-_base_ = '../default_runtime.py'
+_base_ = '../detection_runtime.py'
 custom_imports = dict(
     imports=[
         'heracles_mm',

@@ -1,0 +1,125 @@
+"""HAMSA's Fourier transform for one size of map, by matrix products of real tensors alone.
+
+Exporters and runtimes lack complex numbers, so a spectrum is a pair of tensors here, and a
+transform two products with small constant tables. The numbers are those of torch.fft.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from heracles_mm.spectral.tables import cos_matrix, sin_matrix
+
+Parts = tuple[Tensor, Tensor]
+"""Real and imaginary part."""
+
+
+def along_height(matrix: Tensor, x: Tensor) -> Tensor:
+    """``matrix`` (n, H) on the rows of maps (B, H, W, C): (B, n, W, C)."""
+    return (matrix @ x.flatten(2)).unflatten(2, x.shape[2:])
+
+
+def along_width(matrix: Tensor, x: Tensor) -> Tensor:
+    """``matrix`` (n, W) on the columns of maps (B, H, W, C): (B, H, n, C)."""
+    return matrix @ x
+
+
+class RealFourier(nn.Module):
+    """Orthonormal half spectra of real maps (B, H, W, C), and the way back.
+
+    Over ``'grid'`` the transform is a product along H and one along W. Over ``'tokens'``, of which
+    position n = h W + w belongs to (h, w), a bin k = k1 + H k2 is reached through (k1, k2): but for
+    whole turns n k / (H W) is h k1 / H + w k1 / (H W) + w k2 / W, so it is the same two products
+    with a factor exp(-2 pi j w k1 / (H W)) between them (Cooley and Tukey 1965).
+
+    Args:
+        grid: (H, W).
+        fft_axes: ``'tokens'`` or ``'grid'``.
+        dtype: float32 or float64, of the maps.
+    """
+
+    rows: Tensor
+    rows_back: Tensor
+    columns: Tensor
+    columns_back: Tensor
+    mirrored: Tensor
+    turn_cos: Tensor
+    turn_sin: Tensor
+
+    def __init__(self, grid: tuple[int, int], fft_axes: str, dtype: torch.dtype) -> None:
+        super().__init__()
+        height, width = grid
+        self.grid = grid
+        self.tokens = fft_axes == 'tokens'
+        self.width = width // 2 + 1  # of the spectrum, k2: those behind mirror these
+        self.bins = height * width // 2 + 1 if self.tokens else height * self.width
+        cos_h, sin_h = cos_matrix(height), sin_matrix(height)
+        cos_w, sin_w = cos_matrix(width)[: self.width], sin_matrix(width)[: self.width]
+        tables = {
+            'rows': torch.cat((cos_h, -sin_h)),  # (2 H, H): x to Re, Im
+            'rows_back': torch.cat((cos_h, -sin_h), dim=1),  # (H, 2 H): Re, Im to Re
+            # (2 W', 2 W) and (2 W, 2 W'): Re, Im to Re, Im
+            'columns': _complex_product(cos_w, -sin_w),
+            'columns_back': _complex_product(cos_w.mT, sin_w.mT),
+            'mirrored': self._mirrored(),
+        }
+        if self.tokens:
+            k1, w = torch.arange(height)[:, None], torch.arange(width)[None, :]
+            angle = (k1 * w).double() * (2 * math.pi / (height * width))
+            tables['turn_cos'], tables['turn_sin'] = angle.cos()[..., None], angle.sin()[..., None]
+        for name, table in tables.items():
+            self.register_buffer(name, table.to(dtype))
+
+    def forward(self, x: Tensor) -> Parts:
+        """Half spectrum of ``x``, (B, bins, C) each, in the order of ``half_spectrum``."""
+        real, imaginary = along_height(self.rows, x).chunk(2, dim=1)  # (B, H, W, C)
+        if self.tokens:
+            real, imaginary = self._turned(real, imaginary, -1)
+        z = along_width(self.columns, torch.cat((real, imaginary), dim=2))
+        real, imaginary = z.chunk(2, dim=2)  # (B, H, W', C)
+        return self._flat(real), self._flat(imaginary)
+
+    def inverse(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """The real map (B, H, W, C) with a half spectrum, (B, bins, C) each."""
+        real, imaginary = self._square(real), self._square(imaginary)  # (B, H, W', C)
+        z = along_width(self.columns_back, torch.cat((real, imaginary), dim=2))
+        real, imaginary = z.chunk(2, dim=2)  # (B, H, W, C)
+        if self.tokens:
+            real, imaginary = self._turned(real, imaginary, 1)
+        return along_height(self.rows_back, torch.cat((real, imaginary), dim=1))
+
+    def _turned(self, real: Tensor, imaginary: Tensor, sign: int) -> Parts:
+        """Times exp(sign 2 pi j w k1 / (H W))."""
+        cos, sin = self.turn_cos, sign * self.turn_sin
+        return real * cos - imaginary * sin, real * sin + imaginary * cos
+
+    def _flat(self, part: Tensor) -> Tensor:
+        """(B, H, W', C) to (B, bins, C)."""
+        if self.tokens:
+            return part.transpose(1, 2).flatten(1, 2)[:, : self.bins]
+        return part.flatten(1, 2)
+
+    def _square(self, part: Tensor) -> Tensor:
+        """(B, bins, C) to (B, H, W', C), each bin as often as the whole spectrum has it."""
+        height, columns = self.grid[0], self.width
+        part = part * self.mirrored
+        if not self.tokens:
+            return part.unflatten(1, (height, columns))
+        part = F.pad(part, (0, 0, 0, height * columns - self.bins))
+        return part.unflatten(1, (columns, height)).transpose(1, 2)
+
+    def _mirrored(self) -> Tensor:
+        """How often the whole spectrum holds each bin up to conjugation, (bins, 1): 1 or 2."""
+        height, width = self.grid
+        if self.tokens:
+            length, k = height * width, torch.arange(self.bins)
+        else:
+            length, k = width, torch.arange(self.width).repeat(height)
+        return torch.where((k == 0) | (2 * k == length), 1.0, 2.0).double()[:, None]
+
+
+def _complex_product(real: Tensor, imaginary: Tensor) -> Tensor:
+    """The real matrix (2 m, 2 n) that takes (Re x, Im x) to (Re, Im) of (real + j imaginary) x."""
+    return torch.cat((torch.cat((real, -imaginary), dim=1), torch.cat((imaginary, real), dim=1)))

@@ -1,0 +1,133 @@
+"""A config, used once from end to end as a runner uses it, at a reduced size and on made data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mmengine.runner.runner as runner_module
+import pytest
+import torch
+from batches import BATCHES, SIDE
+from made_data import made_data
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+from torch import nn
+from watched import watch
+
+AT_MOST = {'num': 32, 'nms_pre': 100, 'max_per_img': 20, 'score_thr': 0.0}
+"""Proposals and the like of a detector: a step of 512 RoIs takes a minute on one core. Without a
+threshold an untrained model finds something."""
+
+
+@dataclass
+class OneRun:
+    """What came of it."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    losses: dict[str, float]
+    predictions: list
+    train_item: dict
+    """What the training pipeline makes of the made picture."""
+    val_item: dict
+    classes: tuple[str, ...] | None
+    """Of the training data, where they are known without reading it."""
+    unread: set[str]
+    """Paths of the config's options that nobody asked for."""
+
+
+def run_once(cfg: Config, folder: Path) -> OneRun:
+    """Build all that ``cfg`` names, train a step, predict, and see what of ``cfg`` was read.
+
+    Args:
+        cfg: read after ``made_data.ROOTS`` were set, and left as it is.
+        folder: with ``make_data``'s files; the runner may write there.
+    """
+    cfg, unread = watch(_reduced(cfg))
+    cfg.work_dir, cfg.log_level = str(folder / 'work'), 'ERROR'
+    batch = BATCHES[cfg.default_scope]
+    with _without_traces(), made_data(cfg, folder):
+        torch.manual_seed(0)
+        runner = Runner.from_cfg(cfg)
+        runner.model.init_weights()
+        train_set = runner.train_loop.dataloader.dataset
+        val_set = runner.val_loop.dataloader.dataset
+        wrapper = runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        runner.scale_lr(wrapper, runner.auto_scale_lr)
+        runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+        assert runner.test_loop.dataloader.dataset.pipeline.transforms
+        if 'tta_model' in cfg:
+            _build_test_time_augmentation(runner.cfg, runner.model)
+        runner.model.train()
+        losses = runner.model.train_step(batch(2), wrapper)
+        runner.model.eval()
+        with torch.no_grad():
+            predictions = runner.model.val_step(batch(2))
+        return OneRun(
+            runner.model,
+            wrapper.optimizer,
+            {name: loss.item() for name, loss in losses.items()},
+            predictions,
+            train_set[0],
+            val_set[0],
+            train_set.metainfo.get('classes'),
+            unread,
+        )
+
+
+def _build_test_time_augmentation(cfg: Config, model: nn.Module) -> None:
+    tta = cfg.tta_model.copy()
+    tta['module'] = model
+    MODELS.build(tta)
+    Compose(cfg.tta_pipeline)
+
+
+def _reduced(cfg: Config) -> Config:
+    """The same options with smaller values."""
+    cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
+    for part in (cfg.model.get('train_cfg'), cfg.model.get('test_cfg')):
+        _limit(part)
+    if 'size' in cfg.model.data_preprocessor:  # mmseg pads to it
+        cfg.model.data_preprocessor.size = (SIDE, SIDE)
+    if 'auto_scale_lr' in cfg:  # as --auto-scale-lr
+        cfg.auto_scale_lr.enable = True
+    return cfg
+
+
+def _limit(value: Any) -> None:
+    if isinstance(value, dict):
+        for key in value.keys() & AT_MOST.keys():
+            value[key] = min(value[key], AT_MOST[key])
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            _limit(inner)
+
+
+@contextmanager
+def _without_traces() -> Iterator[None]:
+    """A runner tells the machine and the whole config to its log, which takes seconds, and leaves
+    its logger, scope and visualizer behind for the whole process."""
+    before = {cls: dict(cls._instance_dict) for cls in _managers()}
+    with pytest.MonkeyPatch.context() as to:
+        to.setattr(runner_module, 'collect_env', dict)
+        to.setattr(Config, 'pretty_text', '')
+        try:
+            yield
+        finally:
+            for cls in _managers():
+                cls._instance_dict.clear()
+                cls._instance_dict.update(before.get(cls, {}))
+
+
+def _managers() -> list[type]:
+    """Classes that keep their instances for the whole process."""
+    return [MMLogger, MessageHub, DefaultScope, Visualizer, *Visualizer.__subclasses__()]

@@ -1,0 +1,173 @@
+"""tools/export_onnx.py: classifier, segmentor, backbone of a detector, and mistakes."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from exported_backbones import ARCH, loud
+
+from heracles_mm.export.building import build_model
+from heracles_mm.export.errors import ExportError
+from heracles_mm.export.targets import target
+from heracles_mm.tools import export_onnx
+
+CONFIGS = Path(__file__).parent / 'configs'
+CLASSIFIER = CONFIGS / 'classifier.py'
+SEGMENTOR = CONFIGS / 'segmentor.py'
+DETECTOR = CONFIGS / 'detector.py'
+FAST = ('--rounds', 0, '--format', 'torch_export')
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def says(capfd):
+    """Run the tool and return (exit code, lines of stdout, lines of stderr)."""
+
+    def run(*argv):
+        code = export_onnx.main([str(word) for word in argv])
+        printed, complained = capfd.readouterr()
+        return code, printed.splitlines(), complained.splitlines()
+
+    return run
+
+
+def checkpoint_of(config: Path, name: str) -> Path:
+    """A trained-looking checkpoint of a config's model."""
+    from mmengine.config import Config
+
+    model = build_model(Config.fromfile(config), None, only_backbone=False)
+    loud(model.backbone)
+    torch.save({'state_dict': model.state_dict()}, name)
+    return Path(name)
+
+
+@pytest.mark.slow
+def test_a_classifier_and_its_line_for_scripts(says):
+    pytest.importorskip('mmpretrain')
+    onnxruntime = pytest.importorskip('onnxruntime')
+    weights = checkpoint_of(CLASSIFIER, 'c.pth')
+    code, printed, complained = says(
+        CLASSIFIER, weights, '--out', 'made/c.onnx', '--rounds', 1, '--json', '--dynamic-batch'
+    )
+    assert (code, complained) == (0, [])
+    report = json.loads(printed[-1])
+    assert report['max_abs_diff'] < 1e-4 < report['max_abs_output']
+    assert report['bytes'] == Path('made/c.onnx').stat().st_size
+    assert (report['opset'], report['shape'], report['batch']) == (20, [64, 64], 1)
+    assert report['outputs'] == {'logits': [1, 10]}
+    assert report['latency'] > 0
+    assert f'{report["max_abs_diff"]:.1e}' in '\n'.join(printed[:-1])
+    session = onnxruntime.InferenceSession('made/c.onnx', providers=['CPUExecutionProvider'])
+    notes = session.get_modelmeta().custom_metadata_map
+    assert json.loads(notes['mean']) == report['preprocessing']['mean'] == [123.675, 116.28, 103.53]
+    assert json.loads(notes['channels']) == 'RGB'
+
+
+def test_a_segmentor_at_an_odd_size(says):
+    pytest.importorskip('mmseg')
+    pytest.importorskip('onnxruntime')
+    weights = checkpoint_of(SEGMENTOR, 's.pth')
+    argv = (SEGMENTOR, weights, '--out', 's.onnx', '--shape', 97, 130, '--rounds', 0, '--json')
+    code, printed, _ = says(*argv)
+    assert code == 0
+    report = json.loads(printed[-1])
+    assert report['outputs'] == {'logits': [1, 9, 97, 130]}
+    assert report['max_abs_diff'] < 1e-4
+    assert report['latency'] is None
+
+
+def test_the_logits_of_a_segmentor_are_those_it_predicts_from():
+    """Resized to the picture by the segmentor's own code."""
+    pytest.importorskip('mmseg')
+    from mmengine.config import Config
+
+    model = build_model(Config.fromfile(SEGMENTOR), None, only_backbone=False)
+    x = torch.randn(2, 3, 97, 130)
+    with torch.no_grad():
+        logits = target(model, 'model').module(x)
+        meta = dict(img_shape=(97, 130), ori_shape=(97, 130), pad_shape=(97, 130))
+        expected = model.inference(x, [meta] * 2)
+    torch.testing.assert_close(logits, expected)
+
+
+def test_a_model_without_a_backbone_is_refused():
+    with pytest.raises(ExportError, match='a Linear has no backbone that names its out_indices'):
+        target(torch.nn.Linear(2, 2), 'backbone')
+
+
+@pytest.mark.parametrize('stored', ['a detector', 'a bare backbone'])
+def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, says):
+    pytest.importorskip('mmdet')
+    path = checkpoint_of(DETECTOR, 'd.pth')
+    weights = torch.load(path)['state_dict']
+    own = {k.removeprefix('backbone.'): w for k, w in weights.items() if k.startswith('backbone.')}
+    if stored == 'a bare backbone':
+        torch.save(own, path)
+    code, printed, _ = says(
+        DETECTOR, path, '--out', 'b.pt2', '--what', 'backbone', '--shape', 64, *FAST, '--json'
+    )
+    assert code == 0
+    assert list(json.loads(printed[-1])['outputs']) == [f'stage_{i}' for i in (1, 2, 3, 4)]
+    assert torch.export.load('b.pt2').module()(torch.randn(1, 3, 64, 64))[3].shape == (1, 32, 2, 2)
+    written = torch.export.load('b.pt2').state_dict
+    assert all(torch.equal(written[k], own[k]) for k in own if '.norm' in k or '.ffn.' in k)
+
+
+MISTAKES = {
+    'no config': (('absent.py', '--out', 'x.onnx'), 'absent.py does not exist'),
+    'no checkpoint': ((CLASSIFIER, 'absent.pth', '--out', 'x.onnx'), 'absent.pth does not exist'),
+    'too small': ((CLASSIFIER, '--out', 'x.onnx', '--shape', '31', '64'), 'at least 32x32 px, got'),
+    'three sides': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 64, 64, 3), 'not 3 numbers'),
+    'no side': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 'big'), 'positive whole number'),
+    'opset too low': ((CLASSIFIER, '--out', 'x.onnx', '--opset', 13), 'choose one from 18 to 23'),
+    'no format': ((CLASSIFIER, '--out', 'x.onnx', '--format', 'tflite'), "choice: 'tflite'"),
+    'no suffix': ((CLASSIFIER, '--out', 'x.onnx', *FAST), 'x.onnx must end in .pt2'),
+    'onto a folder': ((CLASSIFIER, '--out', 'd.pt2', *FAST), 'cannot be written: it is a folder'),
+    'into a file': ((CLASSIFIER, '--out', 'f/x.pt2', *FAST), 'f/x.pt2 cannot be written'),
+    'no out': ((CLASSIFIER,), '--out'),
+    'a detector': (
+        (DETECTOR, '--out', 'x.pt2', *FAST),
+        'a MaskRCNN cannot be exported whole, only an ImageClassifier of mmpretrain or an '
+        'EncoderDecoder of mmseg can: give --what backbone',
+    ),
+    'another arch': ((CLASSIFIER, 'nano.pth', '--out', 'x.onnx'), 'of another shape (backbone.'),
+    'no weights': ((CLASSIFIER, 'empty.pth', '--out', 'x.onnx'), 'holds no weights'),
+    'no head': ((CLASSIFIER, 'backbone.pth', '--out', 'x.onnx'), 'tensors of ClassTokenClassifier'),
+}
+
+
+@pytest.mark.parametrize('case', MISTAKES)
+def test_a_mistake_is_one_line_and_leaves_no_file(case, says, folder):
+    for library in ('mmdet', 'mmpretrain', 'onnxruntime'):
+        pytest.importorskip(library)
+    from heracles_mm import Hamsa
+
+    Path('f').write_text('a file')
+    Path('d.pt2').mkdir()
+    torch.save({'epoch': 1}, 'empty.pth')
+    for name, arch in (('nano', 'nano'), ('backbone', ARCH)):
+        weights = Hamsa(arch, img_size=64).state_dict()
+        torch.save({f'backbone.{key}': tensor for key, tensor in weights.items()}, f'{name}.pth')
+    before = {path.name for path in folder.iterdir()}
+    argv, message = MISTAKES[case]
+    code, printed, complained = says(*argv)
+    assert (code, printed) == (2, [])
+    assert complained[-1].startswith('export_onnx: error: ')
+    assert message in complained[-1]
+    assert not [line for line in complained if 'Traceback' in line]
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def test_without_onnxruntime_the_tool_says_how_to_get_it(says, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    code, _, complained = says(CLASSIFIER, '--out', 'x.onnx')
+    assert code == 2
+    assert 'needs onnxruntime' in complained[-1]
+    assert "pip install 'heracles-mm[export]'" in complained[-1]
