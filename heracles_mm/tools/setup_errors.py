@@ -5,6 +5,7 @@ import sys
 from traceback import walk_tb
 
 import torch
+from torch import distributed as dist
 
 LIBRARIES = {'__main__', 'heracles_mm', 'mmengine', 'numpy', 'torch', *sys.stdlib_module_names}
 
@@ -14,9 +15,11 @@ def about_setup_error(error: Exception) -> str | None:
 
     Returns:
         The sentence, or None where the traceback says more: for an error in which a model, a data
-        set or a hook had part, of the backward pass, or of memory.
+        set or a hook had part, of the backward pass, of memory, or of one of several processes.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return None
+    if dist.is_available() and dist.is_initialized():
         return None
     frames = list(walk_tb(error.__traceback__))
     modules = [frame.f_globals.get('__name__', '') for frame, _ in frames]
