@@ -181,6 +181,8 @@ def run_case(name, case, folder, chance):
         code, attempts = None, 0
         while code is None and not found['wrong']:
             attempts += 1
+            if case.get('unseeded') and latest_checkpoint(run / 'w') is None:
+                (run / 'diary.jsonl').unlink(missing_ok=True)  # another seed, so another run
             if attempts > KILLS_OF_A_RUN:
                 patience, aim = 300, (0, 0)
             elif attempts % 2:
