@@ -28,6 +28,9 @@ CASES = {
     ),
     'Hamsa nano': dict(config='kills_config.py', kills=2, options=['model.kind=Hamsa', *NANO]),
 }
+LARGE = ('Hamsa nano',)
+"""Only with --trust-scale 2 and more."""
+
 CONTROL = dict(config='kills_config.py', kills=3, control=True)
 
 
@@ -38,6 +41,7 @@ def outcome(tmp_path_factory, trust_scale):
     cases = {
         name: {'options': [], **case, 'kills': case['kills'] * trust_scale}
         for name, case in CASES.items()
+        if trust_scale > 1 or name not in LARGE
     }
     (folder / 'cases.json').write_text(json.dumps({**cases, 'control': {'options': [], **CONTROL}}))
     path = os.pathsep.join([str(ROOT), str(HERE / 'kills')])
@@ -55,6 +59,8 @@ def outcome(tmp_path_factory, trust_scale):
 def test_a_killed_run_has_the_losses_validations_and_end_of_an_uninterrupted_one(case, outcome):
     """Bit by bit: each step's loss, data and rate, each validation, and at the end the weights,
     averages, optimizer, schedulers, log and best checkpoint."""
+    if case not in outcome:
+        pytest.skip('runs with --trust-scale 2')
     assert outcome[case]['wrong'] == []
     assert outcome[case]['kills'] >= CASES[case]['kills']
 
@@ -65,7 +71,7 @@ def test_the_comparison_would_see_random_numbers_that_start_anew(outcome):
 
 
 def test_kills_hit_the_writing_of_checkpoints_too(outcome, trust_report):
-    cases = [outcome[name] for name in CASES]
+    cases = [outcome[name] for name in CASES if name in outcome]
     kills = sum(case['kills'] for case in cases)
     places = {place: sum(case['where'][place] for case in cases) for place in cases[0]['where']}
     assert kills >= 20
