@@ -15,7 +15,7 @@ DEMO_METHOD_detection := mask_rcnn
 DEMO_METHOD_segmentation := upernet
 DEMO := work_dirs/demo$(if $(filter detection,$(TASK)),,_$(TASK))$(if $(filter heracles,$(BACKBONE)),,_$(BACKBONE))
 
-.PHONY: help env demo test lint docs clean
+.PHONY: help env demo test lint docs lock licences audit versions clean
 
 help:
 	@echo 'make demo   train Mask R-CNN with a small Heracles on the embedded scenes (about 10 minutes);'
@@ -24,6 +24,8 @@ help:
 	@echo 'make test   run the tests'
 	@echo 'make lint   ruff and mypy'
 	@echo 'make docs   build the documentation into site/'
+	@echo 'make lock | licences | audit | versions   what is needed: pin it with hashes, list licences,'
+	@echo '            look for known holes, try old and new releases (an hour): SECURITY.md'
 	@echo 'make env    only make or refresh the environment that the three above use'
 	@echo 'make clean  remove the environments and build outputs, keep results and the wheel cache'
 	@echo 'Options: STACK=onedl for the maintained forks, PYTHON=python3.12 for another interpreter,'
@@ -47,5 +49,26 @@ docs: env
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo 'site/index.html'
 
+# Tools with dependencies of their own, apart from the environment that they look at.
+SUPPLY := .venv-supply
+$(SUPPLY)/bin/pip-audit:
+	$(BOOT) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/pip install --quiet pip-audit==2.10.1 uv==0.13.9
+
+lock: env $(SUPPLY)/bin/pip-audit
+	$(PY) requirements/lock.py $(PY) $(SUPPLY)/bin/uv
+
+licences: env
+	$(PY) requirements/licences.py
+
+# --strict: a package that the service cannot tell about is an error, and no silent success.
+audit: $(SUPPLY)/bin/pip-audit
+	$(SUPPLY)/bin/pip-audit --strict --disable-pip --require-hashes $(foreach lock,\
+	  $(wildcard requirements/*.txt),--requirement $(lock)) $(ARGS)
+
+versions: env
+	$(PY) requirements/versions.py $(ARGS)
+
 clean:
 	@$(SETUP) --clean
+	@rm -rf $(SUPPLY)

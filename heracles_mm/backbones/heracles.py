@@ -53,7 +53,8 @@ class Heracles(Pyramid):
         init_cfg: mmengine's, such as
             ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
-    Input: (B, 3, H, W), float, H and W of at least 32 px.
+    Input: (B, 3, H, W), float, H and W of at least 1 px (training needs more than one position of
+    stride 2 in the batch: two pictures, or one of 3 px; a BatchNorm has no variance of one value).
     Output: tuple of (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32.
 
     Raises:

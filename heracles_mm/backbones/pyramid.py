@@ -16,8 +16,8 @@ from heracles_mm.layers.embed import Downsample, Stem
 from heracles_mm.layers.init import init_weights
 from heracles_mm.spectral.eager import eager_cpu
 
-SMALLEST_INPUT = 32
-"""Pixels; below it the last stage would have less than one position."""
+SMALLEST_INPUT = 1
+"""Pixels of a side: every stage rounds up, so one position is left at any size."""
 
 GROUP_BYTES = 2**20
 """Of maps that pass through a stage at a time in inference on a CPU: a large batch in pieces that
@@ -219,7 +219,7 @@ def _check_picture(x: Tensor) -> None:
     if min(x.shape[-2:]) < SMALLEST_INPUT:
         raise ValueError(
             f'expected pictures of at least {SMALLEST_INPUT}x{SMALLEST_INPUT} px, '
-            f'got {x.shape[-2]}x{x.shape[-1]}: pad or enlarge them'
+            f'got {x.shape[-2]}x{x.shape[-1]}: leave empty ones out'
         )
 
 

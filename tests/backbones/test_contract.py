@@ -34,9 +34,9 @@ def test_is_found_from_each_library(name, scope):
 
 
 @settings(max_examples=8)
-@given(height=st.integers(32, 150), width=st.integers(32, 150), batch=st.integers(1, 2))
+@given(height=st.integers(1, 150), width=st.integers(1, 150), batch=st.integers(1, 2))
 def test_maps_of_any_size(name, height, width, batch):
-    """Strides 4 to 32 rounded up, at any size from 32 px on."""
+    """Strides 4 to 32 rounded up, at any size: one position is left of a single pixel."""
     backbone = tiny(name).eval()
     with torch.no_grad():
         maps = backbone(torch.randn(batch, 3, height, width))
@@ -222,7 +222,7 @@ def test_pretrained_init_cfg_loads_by_prefix(name, tmp_path):
 @pytest.mark.parametrize(
     ('picture', 'error', 'message'),
     [
-        (torch.zeros(1, 3, 31, 64), ValueError, 'at least 32x32 px, got 31x64'),
+        (torch.zeros(1, 3, 0, 64), ValueError, 'at least 1x1 px, got 0x64'),
         (torch.zeros(64, 64), ValueError, r'shape \(B, 3, H, W\), got \(64, 64\)'),
         (torch.zeros(1, 4, 64, 64), ValueError, r'shape \(B, 3, H, W\), got \(1, 4, 64, 64\)'),
         (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), TypeError, 'floating-point pictures, got'),
@@ -250,7 +250,7 @@ def test_a_wrong_picture_is_refused(name, picture, error, message):
         (dict(out_indices=()), ValueError, 'increasing stages'),
         (dict(frozen_stages=5), ValueError, 'frozen_stages must be a whole number from -1 to 4'),
         (dict(frozen_stages='stem'), ValueError, 'frozen_stages must be'),
-        (dict(img_size=16), ValueError, 'at least 32 px, got 16'),
+        (dict(img_size=0), ValueError, 'at least 1 px, got 0'),
         (dict(img_size=(224, 224, 3)), ValueError, 'one or two whole numbers'),
         (dict(drop_path_rate=1.0), ValueError, r'drop_path_rate must be in \[0, 1\)'),
         (dict(out_indicies=(0,)), TypeError, "'out_indicies', allowed are arch, "),

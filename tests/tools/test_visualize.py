@@ -111,7 +111,7 @@ MISTAKES = {
         ['features', 'hamsa.py', '--image', 'no_picture.png', *OUT],
         'no_picture.png cannot be read: it is no picture',
     ),
-    'small': (['activations', 'hamsa.py', '--size', '16', *OUT], 'at least 32 px, got 16'),
+    'small': (['activations', 'hamsa.py', '--size', '0', *OUT], 'at least 1 px, got 0'),
     'unwritable': (
         ['filters', 'heracles.py', '--out', 'is_a_file/x.png'],
         'is_a_file/x.png cannot be written',
