@@ -123,7 +123,7 @@ def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, sa
 MISTAKES = {
     'no config': (('absent.py', '--out', 'x.onnx'), 'absent.py does not exist'),
     'no checkpoint': ((CLASSIFIER, 'absent.pth', '--out', 'x.onnx'), 'absent.pth does not exist'),
-    'too small': ((CLASSIFIER, '--out', 'x.onnx', '--shape', '31', '64'), 'at least 32x32 px, got'),
+    'too small': ((CLASSIFIER, '--out', 'x.onnx', '--shape', '0', '64'), 'at least 1x1 px, got'),
     'three sides': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 64, 64, 3), 'not 3 numbers'),
     'no side': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 'big'), 'positive whole number'),
     'opset too low': ((CLASSIFIER, '--out', 'x.onnx', '--opset', 13), 'choose one from 18 to 23'),
