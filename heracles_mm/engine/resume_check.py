@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 from torch import nn
 
 from heracles_mm.checkpoints.errors import CheckpointError
@@ -53,7 +53,8 @@ def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
         own: dict[str, Any] = {'random': state, 'validated': True, 'optimizer_states': []}
         noted = checkpoint[RUN_STATE]
         if isinstance(noted, dict) and isinstance(noted.get('optimizer_states'), list):
-            own['optimizer_states'] = [0] * len(noted['optimizer_states'])
+            indices = noted['optimizer_states']  # of weights, or their names (sharded runs)
+            own['optimizer_states'] = [i if isinstance(i, (int, str)) else 0 for i in indices]
         if found := difference(own, noted, RUN_STATE):
             yield found
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -99,6 +100,8 @@ def _weights_objections(model: nn.Module, weights: Any) -> Iterator[str]:
 
 
 def _optimizer_objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
+    if isinstance(runner, FlexibleRunner):  # keyed by name, and torch compares names and shapes
+        return
     stored = checkpoint['optimizer']
     own = runner.optim_wrapper.state_dict()
     if 'param_groups' not in own:  # several optimizers, by name
