@@ -62,11 +62,12 @@ def pretrain(family: str, seed: int, args: argparse.Namespace) -> Path:
 
 def detect(family: str, seed: int, args: argparse.Namespace, start: Path | None) -> dict:
     """Measure -> AP over steps of Mask R-CNN, its backbone from the checkpoint ``start`` or new."""
+    warmup = max(1, min(50, args.steps // 4))
     options = {
         'train_cfg.max_iters': args.steps,
         'train_cfg.val_interval': max(args.steps // 4, 1),
-        'param_scheduler.0.end': min(50, args.steps // 4),
-        'param_scheduler.1.begin': min(50, args.steps // 4),
+        'param_scheduler.0.end': warmup,
+        'param_scheduler.1.begin': warmup,
         'param_scheduler.1.end': args.steps,
         'default_hooks.checkpoint.interval': args.steps,
         'randomness.seed': seed,

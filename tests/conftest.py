@@ -1,8 +1,10 @@
 """The tests of trust (`pytest -m trust`): how large they run, and the figures that they print.
-And for all tests: no deadline of hypothesis, since timings belong into benchmarks."""
+And for all tests: no deadline of hypothesis, since timings belong into benchmarks, and no test
+leaves mmengine's default scope to the next."""
 
 import pytest
 from hypothesis import settings
+from mmengine.registry import DefaultScope
 
 settings.register_profile('no deadline', deadline=None)
 settings.load_profile('no deadline')
@@ -40,3 +42,12 @@ def trust_scale(pytestconfig):
 def trust_report(pytestconfig):
     """A function that takes one line, such as '24 kills survived', for the end of the session."""
     return pytestconfig.stash[FIGURES].append
+
+
+@pytest.fixture(autouse=True)
+def scope_of_its_own():
+    """A runner that is built in a test changes the scope of the whole process."""
+    before = DefaultScope._instance_dict.copy()
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)

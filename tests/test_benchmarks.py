@@ -67,3 +67,18 @@ def test_mixer_cost_measures_both_families_beside_the_skeleton():
 def test_custom_operator_compares_equal_mixers():
     args = ('--maps', '1x6x5x8', '--rounds', 1, '--backend', 'aot_eager')
     assert '1x6x5x8' in run('custom_operator.py', *args)
+
+
+@pytest.mark.slow
+def test_the_whole_road_keeps_what_is_finished(tmp_path):
+    """Three trainings, a table and a picture; a second call trains nothing and prints the same."""
+    pytest.importorskip('mmdet')
+    pytest.importorskip('mmpretrain')
+    args = ['--families', 'heracles', '--seeds', 0, '--epochs', 2, '--pictures', 8, '--steps', 2]
+    args += ['--val-scenes', 8, '--work-dir', tmp_path, '--picture', tmp_path / 'road.png']
+    first = run('whole_road.py', *args)
+    assert first.count('heracles_mm.tools.train') == 3
+    assert (tmp_path / 'road.png').read_bytes().startswith(b'\x89PNG')
+    second = run('whole_road.py', *args)
+    assert first.endswith(second)
+    assert 'box AP' in second and 'mask AP' in second

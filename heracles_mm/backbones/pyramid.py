@@ -74,7 +74,7 @@ class Pyramid(LoudLoading):
         init_cfg: mmengine's, such as
             ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
-    Input: (B, 3, H, W), floating point, H and W of at least 32, multiples of nothing.
+    Input: (B, 3, H, W), floating point, H and W of at least 1, multiples of nothing.
     Output: for each of ``out_indices`` a map (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32,
     behind that stage's LayerNorm.
     """

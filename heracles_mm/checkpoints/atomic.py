@@ -15,7 +15,12 @@ class AtomicLocalBackend(LocalBackend):
     The bytes go to ``<name>.part`` beside the file, which is then renamed: a reader finds the file
     as it was before or the new one, never a half. A killed write leaves the ``.part`` behind, and
     the next write of that name overwrites it.
+
+    ``remove`` waits for the next ``put``: mmengine removes an old checkpoint before it writes the
+    new one, so that a kill in between could leave a run of ``max_keep_ckpts=1`` without any.
     """
+
+    _to_remove: list[Path] = []
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write ``obj`` to ``filepath``, making its folder where needed."""
@@ -31,3 +36,11 @@ class AtomicLocalBackend(LocalBackend):
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+        while self._to_remove:
+            old = self._to_remove.pop()
+            if old != target:
+                old.unlink(missing_ok=True)
+
+    def remove(self, filepath: str | Path) -> None:
+        """Remove a file as soon as another one is written."""
+        self._to_remove.append(Path(filepath))

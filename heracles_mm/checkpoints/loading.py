@@ -19,15 +19,14 @@ from typing import Any
 
 import torch
 
+from heracles_mm.checkpoints.errors import CheckpointError, DamagedCheckpointError
+from heracles_mm.checkpoints.whole import check_whole
+
 _FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _FORCE_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
 _trusted: set[Path] = set()
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint is missing, damaged or refused; the message is one sentence for the user."""
 
 
 @contextmanager
@@ -98,13 +97,14 @@ def check_checkpoint_file(filename: str | Path) -> Path:
 
 def _read(filename: str, path: Path, map_location: Any, weights_only: bool) -> Any:
     try:
+        check_whole(path)
         return torch.load(path, map_location=map_location, weights_only=weights_only)
-    except torch.OutOfMemoryError:
+    except (CheckpointError, torch.OutOfMemoryError):
         raise
     except pickle.UnpicklingError as error:
-        raise CheckpointError(_why_refused(filename, path, str(error))) from error
+        raise CheckpointError(_why_refused(filename, str(error))) from error
     except Exception as error:
-        raise CheckpointError(
+        raise DamagedCheckpointError(
             f'the checkpoint {filename} cannot be read, it may be damaged or cut short '
             f'({type(error).__name__}: {_first_line(error)})'
         ) from error
@@ -114,12 +114,8 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), '')
 
 
-def _why_refused(filename: str, path: Path, torch_says: str) -> str:
-    with open(path, 'rb') as file:
-        start = file.read(2)
+def _why_refused(filename: str, torch_says: str) -> str:
     asked_for = re.search(r'GLOBAL (\S+)', torch_says)
-    if asked_for is None and start[:1] != b'\x80' and start != b'PK':
-        return f'{filename} is not a PyTorch checkpoint'
     what = f' such as {asked_for.group(1)}' if asked_for else ''
     return (
         f'the checkpoint {filename} holds Python objects other than tensors and plain data{what}, '

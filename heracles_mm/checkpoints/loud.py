@@ -6,12 +6,13 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, PretrainedInit, update_init_info
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.module import _IncompatibleKeys as TorchIncompatibleKeys
 
 from heracles_mm.checkpoints.loading import CheckpointError, read_checkpoint
-from heracles_mm.checkpoints.recognise import a_few, backbone_prefix, weights_of
+from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
 from heracles_mm.checkpoints.report import LoadReport
+from heracles_mm.checkpoints.same_kind import tensor_objection
 
 
 class LoudLoading(BaseModule):
@@ -83,7 +84,9 @@ class LoudLoading(BaseModule):
         if self.strict_loading:
             if report.misshapen:  # torch refuses them too; mmengine warns
                 _refuse_incomplete(report, self.announced)
-            _refuse_nan({key: part[key] for key in report.loaded})
+            objection = tensor_objection(self.state_dict(), part)
+            if objection:
+                raise CheckpointError(f'the checkpoint cannot be used: {objection}')
         self.load_report = report
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
@@ -162,12 +165,3 @@ def _refuse_incomplete(
     if report != announced:
         tell_report(report, as_expected=False)
     raise CheckpointError(f'{objection}{way_out}')
-
-
-def _refuse_nan(weights: dict[str, Tensor]) -> None:
-    damaged = [key for key, tensor in weights.items() if not tensor.isfinite().all()]
-    if damaged:
-        raise CheckpointError(
-            f'the checkpoint cannot be used: {len(damaged)} of its tensors hold NaN or infinity '
-            f'({a_few(damaged)})'
-        )

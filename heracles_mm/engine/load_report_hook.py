@@ -12,11 +12,14 @@ from heracles_mm.checkpoints import CheckpointError, LoudLoading
 from heracles_mm.checkpoints.loud import part_of, tell, tell_report
 from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
 from heracles_mm.checkpoints.report import LoadReport
+from heracles_mm.checkpoints.same_kind import tensor_objection
 
 
 @HOOKS.register_module()
 class LoadReportHook(Hook):
     """Recognise a checkpoint's wrapping and prefix, report on the whole model, test none in part.
+
+    Weights that hold NaN or are of another kind than the model's are refused, a head's too.
 
     The backbones report by themselves; with this hook in ``custom_hooks`` their report is a part of
     the whole model's. Heads may be missing in training, a test needs them too, unless every
@@ -47,6 +50,11 @@ class LoadReportHook(Hook):
         }
         self._report = LoadReport.of(model, weights)
         tell_report(self._report, as_expected=all(part.complete for part in parts.values()))
+        if any(backbone.strict_loading for backbone in backbones.values()):
+            own = model.state_dict()
+            objection = tensor_objection({key: own[key] for key in self._report.loaded}, weights)
+            if objection:
+                raise CheckpointError(f'the checkpoint cannot be used: {objection}')
         for backbone, part in parts.items():
             backbone.announced = part
 

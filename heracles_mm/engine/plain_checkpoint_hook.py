@@ -8,6 +8,8 @@ from mmengine.runner import Runner
 
 from heracles_mm.checkpoints import from_plain, to_plain
 from heracles_mm.checkpoints.atomic import ATOMIC_LOCAL
+from heracles_mm.engine.exact_resume import ExactResume
+from heracles_mm.engine.resume_check import check_resumable
 
 
 @HOOKS.register_module()
@@ -17,7 +19,11 @@ class PlainCheckpointHook(Hook):
     With it in ``custom_hooks`` every checkpoint of the runner, the best and the published ones too,
     loads with ``torch.load(weights_only=True)``, so ``--resume`` works under torch >= 2.6 with no
     unsafe load. Without it the file is still good: plain mmengine loads its weights and resumes
-    from it, only the smoothed losses of the log start anew.
+    from it, only the smoothed losses of the log and the random numbers start anew.
+
+    A run that resumes goes on to the very losses that it would have had (see
+    :class:`~heracles_mm.engine.exact_resume.ExactResume`), or refuses a checkpoint that does not
+    hold its whole state.
 
     It runs last (priority LOWEST), so that it sees what other hooks put into the checkpoint.
     """
@@ -26,8 +32,9 @@ class PlainCheckpointHook(Hook):
 
     def __init__(self) -> None:
         self._reported: set[str] = set()
+        self._exact = ExactResume()
 
-    def before_train(self, runner: Runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Let local checkpoints appear whole or not at all, unless the config chose a storage."""
         for hook in runner.hooks:
             if (
@@ -38,8 +45,21 @@ class PlainCheckpointHook(Hook):
             ):
                 hook.backend_args = {'backend': ATOMIC_LOCAL}
 
+    def before_train(self, runner: Runner) -> None:
+        """Go on where a resumed run stopped."""
+        self._exact.before_train(runner)
+
+    def before_val(self, runner: Runner) -> None:
+        """Validation leaves the random numbers of training alone."""
+        self._exact.before_val()
+
+    def after_val(self, runner: Runner) -> None:
+        """Validation leaves the random numbers of training alone."""
+        self._exact.after_val()
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Replace everything in ``checkpoint`` by plain data; say once what had to be left out."""
+        self._exact.note(checkpoint)
         left_out: list[str] = []
         plain = to_plain(checkpoint, 'checkpoint', left_out)
         checkpoint.clear()
@@ -62,3 +82,6 @@ class PlainCheckpointHook(Hook):
             checkpoint[key] = from_plain(value)
         if isinstance(checkpoint.get('meta'), dict):
             checkpoint['meta'].pop('config', None)
+        if runner._resume:
+            check_resumable(runner, checkpoint)
+        self._exact.after_load(runner, checkpoint)

@@ -116,6 +116,13 @@ def load_config(args: argparse.Namespace) -> Config:
 
 def check_data(cfg: Config, stages: tuple[str, ...]) -> None:
     """Raise a ToolError about data of ``stages`` that are missing or do not fit."""
+    for stage in stages:
+        loader = cfg.get(f'{stage}_dataloader')
+        for part in ('dataset', 'sampler'):
+            if isinstance(loader, dict) and isinstance(loader.get(part), (str, list, int, float)):
+                raise ToolError(
+                    f'{stage}_dataloader.{part} must be a dict with a type, not {loader[part]!r}'
+                )
     sentence = missing_data(cfg, stages) or content_fault(cfg, stages)
     if sentence is not None:
         raise ToolError(sentence)
@@ -182,6 +189,8 @@ def _read_config(path: Path) -> Config:
 
 def _check_library(cfg: Config, path: Path) -> None:
     scope = cfg.get('default_scope')
+    if not isinstance(scope, str | None):
+        raise ToolError(f'default_scope must be the name of a library, not {scope!r}')
     if scope in LIBRARIES and importlib.util.find_spec(scope) is None:
         raise ToolError(
             f'the config {path} needs {scope}, which is not installed: pip install '

@@ -14,7 +14,9 @@ from heracles_mm.engine.distributed import (
     told_and_released,
 )
 from heracles_mm.tools.build_errors import about_build_error
+from heracles_mm.tools.load_errors import about_load_error
 from heracles_mm.tools.picture_errors import about_picture_error
+from heracles_mm.tools.setup_errors import about_setup_error
 
 CRASH = 1
 USAGE_ERROR = 2
@@ -44,7 +46,12 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
         _tell(name, str(error))
         return USAGE_ERROR
     except Exception as error:
-        sentence = about_build_error(error) or about_picture_error(error)
+        sentence = (
+            about_build_error(error)
+            or about_picture_error(error)
+            or about_load_error(error)
+            or about_setup_error(error)
+        )
         if sentence is None:
             if told_and_released(error):
                 return CRASH

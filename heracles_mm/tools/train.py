@@ -10,7 +10,11 @@ import sys
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from heracles_mm.checkpoints import latest_checkpoint
+from heracles_mm.checkpoints import (
+    latest_checkpoint,
+    read_checkpoint,
+    read_plain_checkpoints_only,
+)
 from heracles_mm.tools.common import (
     check_checkpoint_path,
     check_data,
@@ -44,6 +48,7 @@ def train(argv: list[str] | None) -> None:
     check_data(cfg, STAGES if cfg.get('val_cfg') else STAGES[:1])
     default_loader_settings(cfg, STAGES)
     trusted = cfg.get('load_from') if args.trust_checkpoint else None
+    _take_up_seed(cfg, trusted)
     with open_runner(NAME, cfg, trusted) as runner:
         runner.train()
 
@@ -96,7 +101,7 @@ def _choose_checkpoint(cfg: Config, resume: str | None) -> None:
     if resume is None and cfg.get('resume'):
         resume = cfg.get('load_from') or 'auto'
     if resume == 'auto':
-        latest = latest_checkpoint(cfg.work_dir)
+        latest = latest_checkpoint(cfg.work_dir, lambda message: say(NAME, message))
         if latest is None:
             say(NAME, f'no checkpoint to resume in {cfg.work_dir}: starting from the beginning')
         resume = str(latest) if latest else None
@@ -105,6 +110,21 @@ def _choose_checkpoint(cfg: Config, resume: str | None) -> None:
         cfg.load_from = resume
     if cfg.get('load_from'):
         check_checkpoint_path(cfg.load_from)
+
+
+def _take_up_seed(cfg: Config, trusted: str | None) -> None:
+    """Let a resumed run without a seed of its own begin with the one it began with.
+
+    mmengine takes it up from the checkpoint too, but only after the order of the data is chosen.
+    """
+    if not cfg.resume or (cfg.get('randomness') or {}).get('seed') is not None:
+        return
+    with read_plain_checkpoints_only(trusted):
+        checkpoint = read_checkpoint(cfg.load_from)
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    seed = meta.get('seed') if isinstance(meta, dict) else None
+    if isinstance(seed, int):
+        cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
 
 
 if __name__ == '__main__':

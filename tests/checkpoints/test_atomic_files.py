@@ -49,3 +49,21 @@ def test_a_process_killed_while_writing_leaves_the_old_file_and_can_try_again(tm
     AtomicLocalBackend().put(b'new', target)
     assert target.read_bytes() == b'new'
     assert os.listdir(tmp_path) == ['epoch_1.pth']
+
+
+def test_the_old_file_goes_when_the_new_one_stands_not_before(tmp_path, monkeypatch):
+    """mmengine removes before it writes: with one file kept, a kill in between left none."""
+    old, new = tmp_path / 'epoch_1.pth', tmp_path / 'epoch_2.pth'
+    AtomicLocalBackend().put(b'old', old)
+    AtomicLocalBackend().remove(old)
+
+    def disk_is_full(source, target):
+        raise OSError(28, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'replace', disk_is_full)
+        with pytest.raises(OSError, match='No space left'):
+            AtomicLocalBackend().put(b'new', new)
+    assert os.listdir(tmp_path) == ['epoch_1.pth']
+    AtomicLocalBackend().put(b'new', new)
+    assert os.listdir(tmp_path) == ['epoch_2.pth']

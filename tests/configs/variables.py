@@ -12,6 +12,8 @@ READ_ELSEWHERE = {
     '_base_': 'Config.fromfile',
     'custom_imports': 'Config.fromfile',
     'env_cfg.dist_cfg.backend': 'a run of several processes',
+    'runner_type': 'RUNNERS.build',
+    'strategy': 'a FlexibleRunner',
     'sync_bn': 'a run of several processes',
     'tta_model': 'tools/test.py --tta',
     'tta_pipeline': 'tools/test.py --tta',

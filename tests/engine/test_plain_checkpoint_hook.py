@@ -12,6 +12,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 import heracles_mm.engine  # noqa: F401
+from heracles_mm.checkpoints import CheckpointError
+from heracles_mm.engine.random_state import random_state
 
 TOY_CONFIG = Path(__file__).resolve().parents[1] / 'tools' / 'toy' / 'toy_config.py'
 numbers = itertools.count()
@@ -113,3 +115,21 @@ def test_a_storage_chosen_by_the_config_is_kept(runner):
     one.train()
     hook = next(h for h in one.hooks if type(h).__name__ == 'CheckpointHook')
     assert hook.backend_args == {'backend': 'local'}
+
+
+def test_a_checkpoint_without_the_optimizer_is_not_resumed_in_silence(runner, tmp_path):
+    """mmengine takes best_*.pth and starts the optimizer anew without a word."""
+    runner().train()
+    again = runner()
+    again._resume, again._load_from = True, str(tmp_path / 'best_mean_iter_3.pth')
+    with pytest.raises(CheckpointError, match='it has no optimizer'):
+        again.train()
+
+
+def test_validation_leaves_the_random_numbers_of_training_alone(runner):
+    """Else a run resumed from before a validation would go on with others."""
+    one = runner()
+    one.train()
+    before = random_state()['torch']
+    one.val()
+    assert torch.equal(before, random_state()['torch'])

@@ -1,0 +1,82 @@
+"""Tell a whole checkpoint file from one that was cut short, changed or made to deceive.
+
+torch.save writes a zip archive with the CRC-32 of each entry. torch.load does not look at it (its
+reader is compiled without), so one flipped bit of a weight would pass for a weight. Here every byte
+is read once more and compared, which costs about a second for each gigabyte.
+"""
+
+import zipfile
+from pathlib import Path
+
+from heracles_mm.checkpoints.errors import CheckpointError, DamagedCheckpointError
+
+_ZIP, _PICKLE = b'PK\x03\x04', b'\x80'
+
+
+def check_whole(filename: str | Path) -> None:
+    """Check the bytes of a ``.pth`` file; nothing inside it is unpickled.
+
+    Files of torch before 1.6 and bare pickles hold no checksum: of those only the first byte is
+    looked at.
+
+    Raises:
+        DamagedCheckpointError: it is empty, cut short, changed, or no checkpoint.
+        CheckpointError: it is an archive as torch.save never writes one.
+        OSError: it cannot be opened.
+    """
+    with open(filename, 'rb') as file:
+        start = file.read(len(_ZIP))
+    if start == _ZIP:
+        _check_archive(Path(filename))
+    elif start[:1] != _PICKLE:
+        raise DamagedCheckpointError(
+            f'{filename} is not a PyTorch checkpoint'
+            if start.strip(b'\0')
+            else f'the checkpoint {filename} cannot be read, it may be damaged or cut short: it '
+            f'{"begins with zeros" if start else "is empty"}'
+        )
+
+
+def _check_archive(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _refuse_tricks(archive, path)
+            changed = next(filter(_hides_its_bytes, archive.infolist()), None)
+            wrong = changed.filename if changed else archive.testzip()
+    except CheckpointError:
+        raise
+    except Exception as error:  # zipfile meets changed headers with any of a dozen types
+        raise DamagedCheckpointError(
+            f'the checkpoint {path} cannot be read, it may be damaged or cut short ({error})'
+        ) from error
+    if wrong is not None:
+        raise DamagedCheckpointError(
+            f'the checkpoint {path} is damaged: its entry {wrong} is not what torch.save wrote'
+        )
+
+
+def _hides_its_bytes(entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry has two sizes or is marked as a folder: torch then gives whatever was in
+    its memory as the weights."""
+    return (
+        entry.file_size != entry.compress_size or entry.is_dir() or bool(entry.external_attr & 16)
+    )
+
+
+def _refuse_tricks(archive: zipfile.ZipFile, path: Path) -> None:
+    """torch.save stores entries as they are, one behind another, in one folder of the archive."""
+    entries = archive.infolist()
+    size = path.stat().st_size
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        trick = 'it is compressed, and may unpack to any size'
+    elif sum(entry.file_size for entry in entries) > size:
+        trick = f'its entries claim more than the {size:,} bytes that it has'
+    elif any('..' in entry.filename.split('/') or entry.filename[:1] == '/' for entry in entries):
+        trick = 'a name in it points out of the archive'
+    elif len({entry.filename for entry in entries}) < len(entries):
+        trick = 'two of its entries have the same name'
+    else:
+        return
+    raise CheckpointError(
+        f'the checkpoint {path} is refused: torch.save writes no such file, {trick}'
+    )
