@@ -1,8 +1,12 @@
 """The tests of trust (`pytest -m trust`): how large they run, and the figures that they print.
-And for all tests: no deadline of hypothesis, since timings belong into benchmarks, and no test
-leaves mmengine's default scope to the next."""
+And for all tests: no deadline of hypothesis, since timings belong into benchmarks; no default scope
+of mmengine that another test or fixture left; and as many threads as the workers of pytest-xdist
+leave to each."""
+
+import os
 
 import pytest
+import torch
 from hypothesis import settings
 from mmengine.registry import DefaultScope
 
@@ -10,6 +14,11 @@ settings.register_profile('no deadline', deadline=None)
 settings.load_profile('no deadline')
 
 FIGURES = pytest.StashKey()
+
+if workers := os.environ.get('PYTEST_XDIST_WORKER_COUNT'):
+    threads = max(1, os.cpu_count() // int(workers))
+    torch.set_num_threads(threads)
+    os.environ['OMP_NUM_THREADS'] = str(threads)  # of the programs that tests start
 
 
 def pytest_addoption(parser):
@@ -23,6 +32,17 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.stash[FIGURES] = []
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, 'workeroutput'):
+        session.config.workeroutput['figures'] = session.config.stash[FIGURES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """A worker of pytest-xdist has ended: its figures are for the summary of the whole."""
+    node.config.stash[FIGURES] += getattr(node, 'workeroutput', {}).get('figures', [])
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -46,8 +66,7 @@ def trust_report(pytestconfig):
 
 @pytest.fixture(autouse=True)
 def scope_of_its_own():
-    """A runner that is built in a test changes the scope of the whole process."""
-    before = DefaultScope._instance_dict.copy()
+    """A runner that a test or a fixture of its module builds changes the scope of the process."""
+    DefaultScope._instance_dict.clear()
     yield
     DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)

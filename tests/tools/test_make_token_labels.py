@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 pytest.importorskip('mmpretrain', reason='the classifiers are those of mmpretrain')
 import mmcv
@@ -274,6 +275,7 @@ def objection(road, maps, monkeypatch, num_classes=9, **steps) -> str:
     monkeypatch.setenv('PICTURES', f'{road}/pictures/')
     monkeypatch.setenv('TOKEN_LABELS', str(maps))
     cfg = Config.fromfile(STUDENT)
+    init_default_scope(cfg.default_scope)
     for name, step in steps.items():
         cfg.train_dataloader.dataset.pipeline[int(name.removeprefix('step'))] = step
     runner = SimpleNamespace(
