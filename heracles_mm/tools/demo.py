@@ -10,10 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-from mmengine.dataset import pseudo_collate
-from mmengine.runner import Runner
-from mmengine.structures import BaseDataElement
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +17,7 @@ from heracles_mm.tools import demo_detection, demo_segmentation
 from heracles_mm.tools.common import check_data, load_config, open_runner, parse, tool_parser
 from heracles_mm.tools.demo_task import DemoTask
 from heracles_mm.tools.errors import ToolError, run_tool
+from heracles_mm.tools.predictions import plot_predictions
 from heracles_mm.visualization import plot_curves, read_scalars
 
 NAME = 'demo'
@@ -53,24 +50,17 @@ def demo(argv: list[str] | None) -> None:
         runner.train()
         scalars = Path(runner.log_dir) / 'vis_data' / 'scalars.json'
         curves = read_curves(task, scalars)
-        items, found = predict(runner, PICTURES)
-        meta = runner.val_dataloader.dataset.metainfo
+        dataset = runner.val_dataloader.dataset
+        predictions = plot_predictions(
+            cfg, runner.model, dataset, range(min(PICTURES, len(dataset)))
+        )
     report = make_report(curves, seconds=time.monotonic() - start)
     folder = Path(cfg.work_dir)
     (folder / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
     named = {task.measures[name][1]: curves[name] for name in task.curves}
     plot_curves(named, ylabel=task.ylabel).savefig(folder / task.curve_file)
-    task.draw(items, found, meta).savefig(folder / 'predictions.png', dpi=130)
+    predictions.savefig(folder / 'predictions.png', dpi=130)
     print_report(task, report, folder)
-
-
-def predict(runner: Runner, count: int) -> tuple[list[dict], list[BaseDataElement]]:
-    """The first val items and what the model makes of each."""
-    dataset = runner.val_dataloader.dataset
-    items = [dataset[index] for index in range(min(count, len(dataset)))]
-    runner.model.eval()
-    with torch.no_grad():
-        return items, runner.model.test_step(pseudo_collate(items))
 
 
 def read_curves(task: DemoTask, scalars: Path) -> Curves:

@@ -1,10 +1,6 @@
 """What a task tells the demo."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from matplotlib.figure import Figure
-from mmengine.structures import BaseDataElement
 
 
 @dataclass(frozen=True)
@@ -17,7 +13,6 @@ class DemoTask:
         curves: names of the measures that are drawn over the steps.
         ylabel: what the curves are of.
         curve_file: their picture's name in the work folder.
-        draw: pictures of a data set's items, what the model made of each and the data set's meta.
     """
 
     measures: dict[str, tuple[str, str]]
@@ -25,4 +20,3 @@ class DemoTask:
     curves: tuple[str, ...]
     ylabel: str
     curve_file: str
-    draw: Callable[[list[dict], list[BaseDataElement], dict], Figure]

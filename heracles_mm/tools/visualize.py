@@ -1,7 +1,7 @@
 """Look inside a model: ``python -m heracles_mm.tools.visualize WHAT CONFIG --out FILE``.
 
-Filters, gates, receptive fields, feature maps, activation scales and training curves, each as one
-PNG or SVG file.
+Filters, gates, receptive fields, feature maps, activation scales, predictions beside ground truth
+and training curves, each as one PNG or SVG file.
 """
 
 import argparse
@@ -12,10 +12,19 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
 from heracles_mm.backbones.pyramid import SMALLEST_INPUT, Pyramid
-from heracles_mm.tools.common import config_parser, parse, read_config
+from heracles_mm.export.building import build_model
+from heracles_mm.tools.common import (
+    check_checkpoint_path,
+    check_data,
+    config_parser,
+    parse,
+    read_config,
+)
 from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 from heracles_mm.tools.trained_backbone import read_picture, trained_backbone
 from heracles_mm.visualization import (
@@ -34,6 +43,9 @@ from heracles_mm.visualization import (
 )
 
 NAME = 'visualize'
+PICTURES = 6
+"""Pictures of the val data, where none are named."""
+
 NOISE = 4
 """Pictures of noise where none is given."""
 
@@ -86,6 +98,24 @@ def _activations(args: argparse.Namespace) -> Figure:
     return plot_activations(backbones, pictures)
 
 
+def _predictions(args: argparse.Namespace) -> Figure:
+    from heracles_mm.tools.predictions import plot_predictions  # needs mmcv
+
+    cfg = read_config(args)
+    if not (cfg.get('model') and cfg.get('val_dataloader')):
+        raise ToolError(f'the config {args.config} needs model and val_dataloader to draw from')
+    check_checkpoint_path(args.checkpoint)
+    check_data(cfg, ('val',))
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    indices = args.index or range(min(PICTURES, len(dataset)))
+    if not all(0 <= index < len(dataset) for index in indices):
+        raise ToolError(f'--index takes 0 to {len(dataset) - 1}, the pictures of val_dataloader')
+    MMLogger.get_instance(NAME, log_level='WARNING')  # a complete load is silent
+    model = build_model(cfg, args.checkpoint, only_backbone=False)
+    return plot_predictions(cfg, model, dataset, indices, args.score)
+
+
 def _curves(args: argparse.Namespace) -> Figure:
     files = {run.resolve().name: find_scalars(run) for run in map(Path, args.run)}
     if len(files) < len(args.run):
@@ -131,6 +161,7 @@ EXAMPLES = """examples:
   visualize.py filters configs/heracles_nano_parts.py epoch_10.pth --out filters.png
   visualize.py filters configs/hamsa_nano_parts.py epoch_10.pth --stage 2 --out channels.svg
   visualize.py gates configs/hamsa_nano_parts.py epoch_10.pth --image shoe.png --out gates.png
+  visualize.py predictions configs/mask_rcnn_heracles_nano_scenes.py epoch_12.pth --out found.png
   visualize.py curves work_dirs/first work_dirs/second --scalars loss --out curves.png
 """
 
@@ -177,6 +208,30 @@ def _parser() -> OneLineParser:
                 '--stage', nargs='+', type=int, metavar='N', help='stages (default: all)'
             )
         one.set_defaults(draw=draw)
+    description = 'predictions beside ground truth, of the val data: boxes, label maps or classes'
+    predictions = what.add_parser(
+        'predictions',
+        parents=[config_parser(NAME, description)],
+        description=description,
+        help=description,
+        conflict_handler='resolve',
+    )
+    predictions.add_argument('checkpoint', help='weights of the whole model')
+    predictions.add_argument(
+        '--index',
+        nargs='+',
+        type=int,
+        metavar='I',
+        help=f'numbers of pictures in the data set, from 0 (default: the first {PICTURES})',
+    )
+    predictions.add_argument(
+        '--score',
+        type=float,
+        default=0.5,
+        metavar='S',
+        help='least score of the detections shown (default: %(default)s)',
+    )
+    predictions.set_defaults(draw=_predictions)
     description = 'training curves from logs, several runs on one plot'
     curves = what.add_parser('curves', description=description, help=description)
     curves.add_argument('run', nargs='+', help='work folder, or a scalars.json')

@@ -2,6 +2,7 @@
 figure; :func:`save_figure` writes it as PNG or SVG."""
 
 from heracles_mm.visualization.activations import activation_scales, plot_activations
+from heracles_mm.visualization.classes import plot_classes
 from heracles_mm.visualization.costs import plot_costs
 from heracles_mm.visualization.curves import plot_curves, plot_runs
 from heracles_mm.visualization.detections import Detections, plot_detections
@@ -26,6 +27,7 @@ __all__ = [
     'gate_values',
     'plot_activations',
     'plot_channels',
+    'plot_classes',
     'plot_costs',
     'plot_curves',
     'plot_detections',

@@ -16,13 +16,13 @@ class Detections:
     Args:
         boxes: (N, 4), x1, y1, x2, y2 in px.
         labels: (N,), indices into the class names.
-        masks: (N, H, W), bool.
+        masks: (N, H, W), bool, or None for boxes alone.
         scores: (N,), 0 to 1, or None for ground truth.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
-    masks: np.ndarray
+    masks: np.ndarray | None
     scores: np.ndarray | None = None
 
 
@@ -56,8 +56,9 @@ def _draw(
     palette: Sequence[tuple[int, int, int]],
 ) -> None:
     shown = picture.astype(np.float32) / 255
-    for label, mask in zip(instances.labels, instances.masks, strict=True):
-        shown[mask] = 0.5 * shown[mask] + 0.5 * np.array(palette[label]) / 255
+    if instances.masks is not None:
+        for label, mask in zip(instances.labels, instances.masks, strict=True):
+            shown[mask] = 0.5 * shown[mask] + 0.5 * np.array(palette[label]) / 255
     axes.imshow(shown)
     axes.set(xticks=[], yticks=[])
     for index, (label, (x1, y1, x2, y2)) in enumerate(

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 UNLABELLED = (0, 0, 0)
+LEGEND = 9
+"""Classes in a line of it."""
 
 
 def plot_label_maps(
@@ -16,6 +18,8 @@ def plot_label_maps(
     palette: Sequence[tuple[int, int, int]],
 ) -> Figure:
     """A column per picture: the picture, its label map, the predicted one; ignored pixels black.
+
+    The legend names the classes that are seen.
 
     Args:
         pictures: (picture (H, W, 3) uint8 RGB, label map (H, W), prediction (H, W)) each; a value
@@ -31,11 +35,13 @@ def plot_label_maps(
         _show(axes[2, column], _coloured(prediction, palette))
     for row, name in enumerate(('picture', 'ground truth', 'prediction')):
         axes[row, 0].set_ylabel(name)
+    seen = {int(label) for _, *maps in pictures for one in maps for label in np.unique(one)}
     handles = [
         Patch(color=f'#{red:02x}{green:02x}{blue:02x}', label=name)
-        for name, (red, green, blue) in zip(classes, palette, strict=True)
+        for label, (name, (red, green, blue)) in enumerate(zip(classes, palette, strict=True))
+        if label in seen
     ]
-    figure.legend(handles=handles, loc='outside lower center', ncols=len(classes), fontsize='small')
+    figure.legend(handles=handles, loc='outside lower center', ncols=LEGEND, fontsize='small')
     return figure
 
 
