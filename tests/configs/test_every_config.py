@@ -71,6 +71,11 @@ def test_it_trains_a_step_and_every_parameter_learns(run):
     assert not without
 
 
+def test_a_second_run_in_one_process_logs_into_its_own_folder(config):
+    """All runs of a process share a visualizer that has a name, and with it the first folder."""
+    assert 'name' not in config.get('visualizer', {})
+
+
 def test_it_predicts(config, run):
     result = run.predictions[0]
     if config.default_scope == 'mmdet':

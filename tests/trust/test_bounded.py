@@ -6,6 +6,7 @@ import random
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -103,10 +104,9 @@ def test_tables_of_ten_thousand_sizes_stay_within_their_bound(trust_report):
     )
 
 
-def through_evaluations(config, folder, count):
+def through_evaluations(config, folder, temporary, count):
     """Descriptors, child processes and files under the temporary folder after each evaluation."""
-    os.environ['HERACLES_CACHE'], os.environ['TMPDIR'] = f'{folder}/cache', f'{folder}/tmp'
-    Path(folder, 'tmp').mkdir()
+    os.environ['HERACLES_CACHE'], os.environ['TMPDIR'] = f'{folder}/cache', temporary
     torch.set_num_threads(1)
     from mmengine.config import Config
     from mmengine.runner import Runner
@@ -120,7 +120,7 @@ def through_evaluations(config, folder, count):
     for _ in range(count):
         runner.val()
         gc.collect()  # queues that nobody holds any more
-        files = [path for path in Path(folder, 'tmp').rglob('*') if path.is_file()]
+        files = [path for path in Path(temporary).rglob('*') if path.is_file()]
         seen.append((len(os.listdir('/proc/self/fd')), len(active_children()), len(files)))
     return seen
 
@@ -132,7 +132,9 @@ def test_evaluations_leave_nothing_open(task, alone, tmp_path, trust_scale, trus
     if trust_scale == 1 and task != 'mask_rcnn_heracles':
         pytest.skip('the same loop: tried with --trust-scale 2')
     count = min(5 * trust_scale, 200)
-    seen = alone(through_evaluations, f'{task}_nano_scenes.py', str(tmp_path), count)
+    with TemporaryDirectory() as temporary:  # short: sockets in it have at most 107 characters
+        config = f'{task}_nano_scenes.py'
+        seen = alone(through_evaluations, config, str(tmp_path), temporary, count)
     # A worker's pipe may close a moment late; what leaks stays in all that follow.
     assert [min(column) for column in zip(*seen[count // 2 :], strict=True)] == list(seen[1]), seen
     assert seen[1][1:] == (0, 0), 'a worker or a file lives on'
