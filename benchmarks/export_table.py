@@ -42,6 +42,8 @@ ROWS = {
     'classifier, HAMSA-S, real': Row('hamsa_s_imagenet', 224, options=REAL),
     'backbone, Heracles-S, cosine': Row('mask_rcnn_heracles_s_coco', 512, 'backbone'),
     'backbone, HAMSA-S, complex': Row('mask_rcnn_hamsa_s_coco', 512, 'backbone'),
+    'UperNet, Heracles-S': Row('upernet_heracles_s_ade20k', 512),
+    'UperNet, HAMSA-S': Row('upernet_hamsa_s_ade20k', 512),
     'UperNet, Heracles nano': Row('upernet_heracles_nano_scenes', 512),
     'UperNet, HAMSA nano': Row('upernet_hamsa_nano_scenes', 512),
 }
