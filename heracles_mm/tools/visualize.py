@@ -127,20 +127,19 @@ WHATS: dict[str, tuple[Callable[[argparse.Namespace], Figure], str]] = {
     'features': (_features, 'maps of every stage of a picture'),
     'activations': (_activations, 'scale of the activations, block by block'),
 }
-EXAMPLES = """examples:
-  visualize.py filters configs/heracles_nano_parts.py epoch_10.pth --out filters.png
-  visualize.py filters configs/hamsa_nano_parts.py epoch_10.pth --stage 2 --out channels.svg
-  visualize.py gates configs/hamsa_nano_parts.py epoch_10.pth --image shoe.png --out gates.png
-  visualize.py curves work_dirs/first work_dirs/second --scalars loss --out curves.png
-"""
+EXAMPLES = (
+    'filters configs/heracles_nano_parts.py epoch_10.pth --out filters.png',
+    'filters configs/hamsa_nano_parts.py epoch_10.pth --stage 2 --out channels.svg',
+    'gates configs/hamsa_nano_parts.py epoch_10.pth --image shoe.png --out gates.png',
+    'curves work_dirs/first work_dirs/second --scalars loss --out curves.png',
+)
 
 
 def _parser() -> OneLineParser:
     parser = OneLineParser(
         prog=NAME,
         description=__doc__.split('\n\n')[1],
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
         allow_abbrev=False,
     )
     what = parser.add_subparsers(metavar='WHAT', required=True, dest='what')
