@@ -11,7 +11,7 @@ from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 
 NAME = 'make_token_labels'
 EXAMPLES = (
-    'configs/heracles_nano_pictures.py pictures label_maps --checkpoint epoch_10.pth --grid 6',
+    'configs/heracles_nano_pictures.py pictures maps --checkpoint epoch_10.pth --grid 6',
     'swin-base_16xb64_in1k data/imagenet/train data/token_labels --shard 2/8 --workers 8',
 )
 

@@ -1,4 +1,4 @@
-"""Every tool's --help ends with examples, and every example is a command line that the tool takes."""
+"""Every tool's --help ends with examples, which are command lines that the tool takes."""
 
 import shlex
 from importlib import import_module
