@@ -17,6 +17,7 @@ from torch import Tensor
 
 from heracles_mm.layers.spectral_mixer import SpectralMixer
 from heracles_mm.spectral import dct2, idct2
+from heracles_mm.tools.progress import Steps
 
 
 @torch.library.custom_op('heracles_mm_benchmark::cosine_filter', mutates_args=())
@@ -55,6 +56,7 @@ def main() -> None:
     args = parser.parse_args()
     print(f'torch {torch.__version__}, float32, CPU, {torch.get_num_threads()} threads, medians')
     print(f'{"map":>14} {"plain ms":>9} {"operator ms":>12} {"operator / plain":>17}')
+    steps = Steps('custom_operator', 2 * len(args.maps))
     for shape in args.maps:
         size = [int(number) for number in shape.split('x')]
         options = (size[3], (size[1], size[2]), 'cosine', 'gate')
@@ -62,8 +64,10 @@ def main() -> None:
         mixers[1].load_state_dict(mixers[0].state_dict())
         compiled = [torch.compile(mixer, backend=args.backend, fullgraph=True) for mixer in mixers]
         x = torch.randn(size)
-        with torch.no_grad():
+        with torch.no_grad(), steps:
+            steps.step(f'{shape}: compiling')
             torch.testing.assert_close(compiled[0](x), compiled[1](x), rtol=1e-4, atol=1e-5)
+            steps.step(f'{shape}: {args.rounds} rounds')
             rounds = [[seconds(mixer, x) for mixer in compiled] for _ in range(args.rounds)]
         plain, opaque = (statistics.median(column) for column in zip(*rounds, strict=True))
         ratio = statistics.median(b / a for a, b in rounds)

@@ -9,7 +9,7 @@ latencies are medians over rounds in which file and eager model take turns.
 
 import argparse
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from heracles_mm.export.building import build_model
 from heracles_mm.export.export import Wish, export
 from heracles_mm.export.formats import FORMATS, OPSET
 from heracles_mm.export.targets import target
+from heracles_mm.tools.progress import Steps
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 HARTLEY = {'model.backbone.transform': 'hartley'}
@@ -70,11 +71,15 @@ def main() -> None:
     )
     print('| model | px | opset | difference | of at most | MB | ms | eager ms | latency / eager |')
     print('|---|---|---|---|---|---|---|---|---|')
+    steps = Steps('export_table', len(args.only))
     for name in args.only:
-        print(line(name, args), flush=True)
+        with steps:
+            steps.step(name)
+            row = line(name, args, steps.note)
+        print(row, flush=True)
 
 
-def line(name: str, args: argparse.Namespace) -> str:
+def line(name: str, args: argparse.Namespace, note: Callable[[str], None]) -> str:
     """One row of the table."""
     row = ROWS[name]
     cfg = Config.fromfile(CONFIGS / f'{row.config}.py')
@@ -84,7 +89,7 @@ def line(name: str, args: argparse.Namespace) -> str:
     wish = Wish((side, side), args.batch, format=args.format, opset=args.opset)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f'model{FORMATS[args.format].suffix}'
-        report = export(target(model, row.what), wish, path, args.rounds)
+        report = export(target(model, row.what), wish, path, args.rounds, note)
     assert report.milliseconds is not None
     return (
         f'| {name} | {side} | {report.opset or ""} | {report.max_abs_diff:.1e} | '

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from heracles_mm import Hamsa
 from heracles_mm.spectral import SAGU, SASS, SpectralPulseNet, fourier
 from heracles_mm.spectral.fourier import Normalisation
+from heracles_mm.tools.progress import Steps
 
 CHOICES = {
     'ortho maps, ortho kernel': Normalisation('ortho', 'ortho'),
@@ -81,28 +82,34 @@ def main() -> None:
     pictures, labels = load('train', args.side)
     val = load('val', args.side)
     print(f'nano Hamsa, {args.side} px, {args.steps} steps of {args.batch_size}, AdamW {args.rate}')
+    steps = Steps('hamsa_normalisation', len(CHOICES) * len(args.seeds))
     for name, choice in CHOICES.items():
         fourier.NORMALISATION = choice
         for seed in args.seeds:
-            torch.manual_seed(seed)
-            backbone = Hamsa('nano', img_size=args.side, drop_path_rate=0.0)
-            model = Classifier(backbone, backbone.out_channels[-1])
-            probe, optim = Probe(backbone), optimizer(model, args.rate)
-            before = probe.read(model, pictures[:64])
-            losses = []
-            for index, chosen in enumerate(batches(len(labels), args.batch_size, args.steps, seed)):
-                for group in optim.param_groups:
-                    group['lr'] = args.rate * min(1, (index + 1) / 20)
-                loss = F.cross_entropy(model.train()(pictures[chosen]), labels[chosen])
-                optim.zero_grad()
-                loss.backward()
-                optim.step()
-                losses.append(loss.item())
-            after = probe.read(model, pictures[:64])
+            with steps:
+                steps.step(f'{name}, seed {seed}')
+                torch.manual_seed(seed)
+                backbone = Hamsa('nano', img_size=args.side, drop_path_rate=0.0)
+                model = Classifier(backbone, backbone.out_channels[-1])
+                probe, optim = Probe(backbone), optimizer(model, args.rate)
+                before = probe.read(model, pictures[:64])
+                losses = []
+                order = batches(len(labels), args.batch_size, args.steps, seed)
+                for index, chosen in enumerate(order):
+                    for group in optim.param_groups:
+                        group['lr'] = args.rate * min(1, (index + 1) / 20)
+                    loss = F.cross_entropy(model.train()(pictures[chosen]), labels[chosen])
+                    optim.zero_grad()
+                    loss.backward()
+                    optim.step()
+                    losses.append(loss.item())
+                    steps.note(f'{index + 1} of {args.steps} steps')
+                after = probe.read(model, pictures[:64])
+                score = accuracy(model, *val)
             last = statistics.mean(losses[-20:])
             print(
                 f'\n{name}, seed {seed}: loss {losses[0]:.2f} -> {last:.2f} (mean of the last 20), '
-                f'val accuracy {accuracy(model, *val):.3f} (chance {1 / CLASSES:.1f})'
+                f'val accuracy {score:.3f} (chance {1 / CLASSES:.1f})'
             )
             print(
                 f'{"stage":>5} {"tokens":>6} | {"scale":>8} {"pulse sat.":>10} {"SAGU sat.":>9} | '

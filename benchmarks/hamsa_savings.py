@@ -18,6 +18,7 @@ from torch import Tensor
 
 from heracles_mm.spectral import SAGU, SASS
 from heracles_mm.spectral.fourier import NORMALISATION, from_half_spectrum, half_spectrum
+from heracles_mm.tools.progress import Steps
 
 SIZES = [(1, 1), (1, 7), (6, 1), (4, 4), (5, 7), (8, 6), (14, 14), (15, 16), (28, 28)]
 CHANNELS = 8
@@ -120,11 +121,14 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     worst: dict[str, float] = {}
+    steps = Steps('hamsa_savings', 8)
     for fft_axes in ('tokens', 'grid'):
         for kernel in ('complex', 'real'):
-            for grid in SIZES:
-                for name, value in errors(fft_axes, kernel, grid).items():
-                    worst[name] = max(worst.get(name, 0.0), value)
+            with steps:
+                steps.step(f'errors, {fft_axes}, {kernel}')
+                for grid in SIZES:
+                    for name, value in errors(fft_axes, kernel, grid).items():
+                        worst[name] = max(worst.get(name, 0.0), value)
     print(f'torch {torch.__version__}, float64, {len(SIZES)} sizes, both axes: largest error')
     for name, value in worst.items():
         print(f'{name:>38} {value:.1e}')
@@ -140,12 +144,15 @@ def main() -> None:
             left_out = torch.zeros(args.channels, args.channels)
             formula = partial(literal_sass, sass, left_out=left_out)
             times: tuple[list[float], list[float]] = ([], [])
-            for run in range(args.runs + 1):
-                literal = milliseconds(formula, x)
-                ours = milliseconds(sass, x)
-                if run:
-                    times[0].append(literal)
-                    times[1].append(ours)
+            with steps:
+                steps.step(f'times, {fft_axes}, {kernel}')
+                for run in range(args.runs + 1):
+                    steps.note(f'run {run}')
+                    literal = milliseconds(formula, x)
+                    ours = milliseconds(sass, x)
+                    if run:
+                        times[0].append(literal)
+                        times[1].append(ours)
             literal, ours = (statistics.median(values) for values in times)
             print(
                 f'{fft_axes:>8} {kernel:>8} {literal:>10.1f} {ours:>8.1f} {ours / literal:>12.2f}'

@@ -22,6 +22,7 @@ from fashion import Classifier, accuracy, batches, flip_some, load, optimizer
 from torch import nn
 
 from heracles_mm import Hamsa, Heracles
+from heracles_mm.tools.progress import Steps
 from heracles_mm.visualization import plot_curves
 
 Points = list[tuple[int, float]]
@@ -52,7 +53,9 @@ MODELS: dict[str, Callable[[int], Classifier]] = {
 }
 
 
-def train(model: nn.Module, args: argparse.Namespace, seed: int) -> Points:
+def train(
+    model: nn.Module, args: argparse.Namespace, seed: int, note: Callable[[str], None]
+) -> Points:
     """(step, validation accuracy) from before the first step to the last."""
     pictures, labels = load('train', args.side)
     val = load('val', args.side)
@@ -68,6 +71,7 @@ def train(model: nn.Module, args: argparse.Namespace, seed: int) -> Points:
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optim.step()
+        note(f'{step} of {args.steps} steps')
         if step % args.interval == 0 or step == args.steps:
             points.append((step, accuracy(model, *val)))
     return points
@@ -90,12 +94,15 @@ def main() -> None:
         f'{args.seeds}: accuracy on 500 val pictures, mean (lowest to highest); chance is 0.100'
     )
     means: dict[str, Points] = {}
+    steps = Steps('learning', len(MODELS) * len(args.seeds))
     for name, make in MODELS.items():
         start, runs = time.perf_counter(), []
         for seed in args.seeds:
             torch.manual_seed(seed)
             model = make(args.side)
-            runs.append(train(model, args, seed))
+            with steps:
+                steps.step(f'{name}, seed {seed}')
+                runs.append(train(model, args, seed, steps.note))
         size = sum(p.numel() for p in model.parameters())
         seconds = (time.perf_counter() - start) / len(args.seeds)
         print(f'\n{name}: {size:,} parameters, {seconds:.0f} s a run')

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from heracles_mm import Hamsa, Heracles
 from heracles_mm.layers.block import Block
+from heracles_mm.tools.progress import Steps
 
 
 class NoMixer(nn.Module):
@@ -79,14 +80,18 @@ def main() -> None:
         }
     print(f'torch {torch.__version__}, float32, CPU, {torch.get_num_threads()} threads, batch 1')
     print(f'{"size":>5} {"":>15} {"ms":>8} {"/ skeleton":>10} {"mixers":>7} {"FFNs":>7}')
+    steps = Steps('mixer_cost', len(args.sizes))
     for size in args.sizes:
         x = torch.randn(1, 3, size, size)
         times: dict[str, list[float]] = {name: [] for name in models}
-        for round_ in range(args.rounds + 1):
-            for name, model in models.items():
-                taken = seconds(model, x)
-                if round_:
-                    times[name].append(taken)
+        with steps:
+            steps.step(f'{size} px')
+            for round_ in range(args.rounds + 1):
+                steps.note(f'round {round_}')
+                for name, model in models.items():
+                    taken = seconds(model, x)
+                    if round_:
+                        times[name].append(taken)
         for name, model in models.items():
             split = Split(model)
             whole = seconds(model, x)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from heracles_mm.spectral import dct2, dht2, idct2
+from heracles_mm.tools.progress import Steps
 
 SIZES = [
     (1, 1), (1, 9), (13, 1), (2, 2), (3, 5), (7, 7), (8, 6), (14, 14), (17, 31), (28, 28),
@@ -36,16 +37,19 @@ TRANSFORMS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[np.ndarray], n
 def main() -> None:
     torch.manual_seed(0)
     print(f'torch {torch.__version__}, {len(SIZES)} sizes from 1x1 to 1025x1024')
+    steps = Steps('transform_errors', 2 * len(TRANSFORMS))
     for name, (transform, oracle) in TRANSFORMS.items():
         for dtype in (torch.float32, torch.float64):
-            worst = (0.0, (0, 0))
-            for size in SIZES:
-                x = torch.randn(2, *size, dtype=dtype)
-                expected = oracle(x.double().numpy())
-                difference = transform(x).double().numpy() - expected
-                error = float(np.linalg.norm(difference) / np.linalg.norm(expected))
-                worst = max(worst, (error, size))
             kind = str(dtype).removeprefix('torch.')
+            worst = (0.0, (0, 0))
+            with steps:
+                steps.step(f'{name} {kind}')
+                for size in SIZES:
+                    x = torch.randn(2, *size, dtype=dtype)
+                    expected = oracle(x.double().numpy())
+                    difference = transform(x).double().numpy() - expected
+                    error = float(np.linalg.norm(difference) / np.linalg.norm(expected))
+                    worst = max(worst, (error, size))
             print(f'{name:>6} {kind}: {worst[0]:.1e} at {worst[1][0]}x{worst[1][1]}')
 
 

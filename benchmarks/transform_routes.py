@@ -17,6 +17,7 @@ from torch import Tensor
 
 from heracles_mm.spectral import transforms
 from heracles_mm.spectral.transforms import dct2, dht2
+from heracles_mm.tools.progress import Steps
 
 
 def seconds(transform: Callable[[Tensor], Tensor], x: Tensor, limit: int) -> float:
@@ -37,15 +38,19 @@ def main() -> None:
     args = parser.parse_args()
     print(f'torch {torch.__version__}, {torch.get_num_threads()} threads, float32, CPU, medians')
     print(f'{"transform":>9} {"size":>5} {"matmul ms":>10} {"fft ms":>10} {"matmul/fft":>10}')
+    steps = Steps('transform_routes', 2 * len(args.sizes))
     for name, transform in (('cosine', dct2), ('hartley', dht2)):
         for size in args.sizes:
             x = torch.randn(2, args.channels, size, size, requires_grad=True)
             times: dict[int, list[float]] = {10**9: [], 0: []}
-            for run in range(args.runs + 2):
-                for limit, values in times.items():
-                    taken = seconds(transform, x, limit)
-                    if run >= 2:
-                        values.append(taken)
+            with steps:
+                steps.step(f'{name}, {size}x{size}')
+                for run in range(args.runs + 2):
+                    steps.note(f'run {run}')
+                    for limit, values in times.items():
+                        taken = seconds(transform, x, limit)
+                        if run >= 2:
+                            values.append(taken)
             matmul, fft = (statistics.median(values) * 1e3 for values in times.values())
             print(f'{name:>9} {size:>5} {matmul:>10.2f} {fft:>10.2f} {matmul / fft:>10.2f}')
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heracles_mm.datasets.pictures import write_pictures
+from heracles_mm.tools.progress import Steps
 from heracles_mm.visualization import plot_curves, read_scalars
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -30,23 +31,27 @@ ARMS = ('from scratch', 'pretrained')
 Points = list[tuple[int, float]]
 
 
-def train(config: str, folder: Path, last: str, options: dict[str, object]) -> Path:
+def train(config: str, folder: Path, last: str, options: dict[str, object], steps: Steps) -> Path:
     """Train unless ``folder`` holds the checkpoint ``last`` of an earlier run; return that file."""
     checkpoint = folder / last
-    if not checkpoint.is_file():
+    if checkpoint.is_file():
+        with steps:
+            steps.step(f'{folder.name}: kept')
+    else:
         settings = [f'{key}={value}' for key, value in options.items()]
         command = ['-m', 'heracles_mm.tools.train', str(CONFIGS / config)]
         command += ['--work-dir', str(folder), '--cfg-options', *settings]
         print('python', shlex.join(command), flush=True)
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / 'printed.txt', 'w') as printed:
+        with open(folder / 'printed.txt', 'w') as printed, steps:
+            steps.step(folder.name)
             done = subprocess.run([sys.executable, *command], stdout=printed, stderr=printed)
         if done.returncode:
             sys.exit(f'whole_road: error: that run failed, see {folder / "printed.txt"}')
     return checkpoint
 
 
-def pretrain(family: str, seed: int, args: argparse.Namespace) -> Path:
+def pretrain(family: str, seed: int, args: argparse.Namespace, steps: Steps) -> Path:
     """The checkpoint of a classifier of the embedded pictures."""
     options = {
         'train_cfg.max_epochs': args.epochs,
@@ -57,10 +62,12 @@ def pretrain(family: str, seed: int, args: argparse.Namespace) -> Path:
     for loader in ('train_dataloader', 'val_dataloader'):
         options[f'{loader}.dataset.data_root'] = args.work_dir / 'pictures'
     folder = args.work_dir / f'{family}_classifier_{args.epochs}_epochs_seed{seed}'
-    return train(f'{family}_nano_pictures.py', folder, f'epoch_{args.epochs}.pth', options)
+    return train(f'{family}_nano_pictures.py', folder, f'epoch_{args.epochs}.pth', options, steps)
 
 
-def detect(family: str, seed: int, args: argparse.Namespace, start: Path | None) -> dict:
+def detect(
+    family: str, seed: int, args: argparse.Namespace, start: Path | None, steps: Steps
+) -> dict:
     """Measure -> AP over steps of Mask R-CNN, its backbone from the checkpoint ``start`` or new."""
     warmup = max(1, min(50, args.steps // 4))
     options = {
@@ -83,7 +90,7 @@ def detect(family: str, seed: int, args: argparse.Namespace, start: Path | None)
     if args.val_scenes:
         options['val_dataloader.dataset.num_val'] = args.val_scenes
     folder = args.work_dir / name
-    train(f'mask_rcnn_{family}_nano_scenes.py', folder, f'iter_{args.steps}.pth', options)
+    train(f'mask_rcnn_{family}_nano_scenes.py', folder, f'iter_{args.steps}.pth', options, steps)
     scalars = max(folder.glob('*/vis_data/scalars.json'))  # of the last run, should one have died
     return {measure: read_scalars(scalars, key) for measure, key in MEASURES.items()}
 
@@ -118,10 +125,17 @@ def main() -> None:
     for column in ('', '', *ARMS, 'gain, seed by seed'):
         table.add_column(column)
     curves = {}
+    steps = Steps('whole_road', 3 * len(args.families) * len(args.seeds))
     for family in args.families:
         runs = {
             arm: [
-                detect(family, seed, args, start=pretrain(family, seed, args) if index else None)
+                detect(
+                    family,
+                    seed,
+                    args,
+                    start=pretrain(family, seed, args, steps) if index else None,
+                    steps=steps,
+                )
                 for seed in args.seeds
             ]
             for index, arm in enumerate(ARMS)

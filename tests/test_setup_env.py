@@ -48,6 +48,15 @@ def made_environment(tmp_path: Path, **note) -> 'setup_env.Environment':
 # ---- the interpreter
 
 
+def test_every_example_of_help_parses():
+    _, _, block = setup_env.make_parser().format_help().partition('examples:\n')
+    lines = [line.split() for line in block.splitlines()]
+    assert lines
+    for python, script, *words in lines:
+        assert (python, script) == ('python3', 'tools/setup_env.py')
+        setup_env.make_parser().parse_args(words)
+
+
 def test_an_old_python_can_read_the_tool_and_say_that_it_is_too_old():
     ast.parse((ROOT / 'tools' / 'setup_env.py').read_text(), feature_version=(3, 6))
 

@@ -616,12 +616,27 @@ def clean():
     say('work_dirs and the compiled wheels in {} were kept'.format(wheel_cache()))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+EXAMPLES = """examples:
+  python3 tools/setup_env.py
+  python3 tools/setup_env.py --stack onedl --python python3.12
+  python3 tools/setup_env.py --clean
+"""
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('--stack', default='openmmlab', help='openmmlab (default) or onedl')
     parser.add_argument('--python', default='', help='the interpreter to use')
     parser.add_argument('--clean', action='store_true', help='remove environments and builds')
-    arguments = parser.parse_args()
+    return parser
+
+
+def main():
+    arguments = make_parser().parse_args()
     if os.name != 'posix':
         raise SetupError('the set-up runs on Linux and macOS only: on Windows, use WSL')
     if not os.path.isfile(os.path.join(ROOT, 'pyproject.toml')):

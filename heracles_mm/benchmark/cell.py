@@ -92,8 +92,15 @@ class _Room:
         return Row(model, cell.size, cell.dtype, cell.mode, what, value, **fields)
 
 
-def measure(cell: Cell, plan: Plan, say: Callable[[str], None]) -> list[Row]:
-    """All rows of a cell; ``say`` is told what is going on.
+def steps_of_a_cell(plan: Plan) -> int:
+    """How often :func:`measure` says that something begins."""
+    return 1 + len(plan.whats)
+
+
+def measure(
+    cell: Cell, plan: Plan, say: Callable[[str], None], note: Callable[[str], None]
+) -> list[Row]:
+    """All rows of a cell; ``say`` is told what begins, and ``note`` how far it is.
 
     Raises:
         BenchmarkError: a candidate cannot be built, or the device has too little memory.
@@ -105,7 +112,7 @@ def measure(cell: Cell, plan: Plan, say: Callable[[str], None]) -> list[Row]:
             room = _furnish(cell, plan)
             for what in plan.whats:
                 say(f'{cell}: {what}')
-                rows += _memory(room, plan) if what == MEMORY else _time(room, plan, what)
+                rows += _memory(room, plan) if what == MEMORY else _time(room, plan, what, note)
     except torch.OutOfMemoryError as error:
         raise BenchmarkError(
             f'{cell}: the device has too little memory: leave out sizes or models'
@@ -127,12 +134,12 @@ def _furnish(cell: Cell, plan: Plan) -> _Room:
     return _Room(cell, x, models, eager)
 
 
-def _time(room: _Room, plan: Plan, what: str) -> list[Row]:
+def _time(room: _Room, plan: Plan, what: str, note: Callable[[str], None]) -> list[Row]:
     cell, dtype, step = room.cell, DTYPES[room.cell.dtype], plan.steps[what]
     flops = {n: count_flops(step(model, room.x, dtype)) for n, model in room.eager.items()}
     calls = {name: step(model, room.x, dtype) for name, model in room.models.items()}
     calls[MATMUL], matmul_flops = matmul(dtype, cell.device)
-    times = interleave(calls, plan.budget, cell.device, plan.seed)
+    times = interleave(calls, plan.budget, cell.device, plan.seed, note)
     matmul_rates = [matmul_flops / seconds for seconds in times.pop(MATMUL)]
     relative = {baseline: ratios(times, baseline) for baseline in plan.baselines}
     rows = []

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -40,10 +40,18 @@ def schedule(names: Sequence[str], seed: int) -> Iterator[list[str]]:
 
 
 def interleave(
-    calls: Mapping[str, Call], budget: Budget, device: torch.device, seed: int
+    calls: Mapping[str, Call],
+    budget: Budget,
+    device: torch.device,
+    seed: int,
+    note: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[float]]:
-    """Warm every call up once, then time rounds of them: name -> seconds, one value per round."""
-    for call in calls.values():
+    """Warm every call up once, then time rounds of them: name -> seconds, one value per round.
+
+    ``note`` is told how far it is, between two rounds and never while a call is timed.
+    """
+    for name, call in calls.items():
+        note(f'warming up {name}')
         call()
     times: dict[str, list[float]] = {name: [] for name in calls}
     start = time.perf_counter()
@@ -51,6 +59,7 @@ def interleave(
         enough = count >= budget.rounds and time.perf_counter() - start >= budget.seconds
         if enough or count >= max(budget.rounds, budget.most_rounds):
             return times
+        note(f'round {count + 1}')
         for name in names:
             times[name].append(seconds(calls[name], device))
     raise AssertionError('rounds never end')

@@ -179,7 +179,8 @@ class LabelMapMaker:
     def _make(self, pictures: Sequence[str], batch_size: int, workers: int) -> list[str]:
         unreadable = []
         columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.console) as progress:
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             bar = progress.add_task('label maps', total=len(pictures))
             for index, content in self._contents(pictures, batch_size, workers):
                 if content is None:

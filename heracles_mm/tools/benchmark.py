@@ -14,7 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from heracles_mm.benchmark.cell import DTYPES, MODES, Cell, Plan, Row, measure
+from heracles_mm.benchmark.cell import DTYPES, MODES, Cell, Plan, Row, measure, steps_of_a_cell
 from heracles_mm.benchmark.errors import BenchmarkError
 from heracles_mm.benchmark.kinds import BACKBONES, OPERATORS, Kind
 from heracles_mm.benchmark.machine import environment, load
@@ -27,11 +27,18 @@ from heracles_mm.benchmark.report import (
     write_json,
 )
 from heracles_mm.benchmark.timing import Budget
-from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
+from heracles_mm.tools.progress import Steps
 
 NAME = 'benchmark'
 WIDTH = 120
 """Columns of the tables where the output goes into a file."""
+
+EXAMPLES = (
+    '--models heracles_s hamsa_s_real swin_t --what forward training memory --sizes 8x224',
+    '--models heracles:arch=b,transform=hartley heracles_b --dtypes bfloat16 --modes compiled',
+    '--operators --sizes 8x32x56x56 --json filters.json --plot filters.png',
+)
 
 BUSY = 0.5
 """Processes beyond our own threads that say: something else was running."""
@@ -67,9 +74,12 @@ def _benchmark(args: argparse.Namespace) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     _print_about(console, about)
     rows: list[Row] = []
-    for size, dtype, mode in itertools.product(sizes, args.dtypes, args.modes):
+    places = list(itertools.product(sizes, args.dtypes, args.modes))
+    steps = Steps(NAME, len(places) * steps_of_a_cell(plan))
+    for size, dtype, mode in places:
         cell = Cell(size, dtype, mode, device)
-        found = measure(cell, plan, lambda message: say(NAME, message))
+        with steps:
+            found = measure(cell, plan, steps.step, steps.note)
         console.print(cell_table(cell, found))
         rows += found
         about['load_at_end'] = load()
@@ -119,8 +129,8 @@ def _check_files(args: argparse.Namespace) -> None:
 def _parser() -> OneLineParser:
     parser = OneLineParser(
         prog=NAME,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description='Measure our backbones beside peers: latency, training step, peak memory.',
+        examples=EXAMPLES,
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -3,7 +3,7 @@
 import argparse
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,9 +27,16 @@ LIBRARIES = {
 """default_scope of a config -> the distribution that brings it."""
 
 
-def config_parser(name: str, description: str, default_config: Path | None = None) -> OneLineParser:
+def config_parser(
+    name: str,
+    description: str,
+    default_config: Path | None = None,
+    examples: Sequence[str] = (),
+) -> OneLineParser:
     """Make a parser with the config file and --cfg-options."""
-    parser = OneLineParser(prog=name, description=description, allow_abbrev=False)
+    parser = OneLineParser(
+        prog=name, description=description, examples=examples, allow_abbrev=False
+    )
     if default_config is None:
         parser.add_argument('config', help='config file')
     else:
@@ -46,9 +53,14 @@ def config_parser(name: str, description: str, default_config: Path | None = Non
     return parser
 
 
-def tool_parser(name: str, description: str, default_config: Path | None = None) -> OneLineParser:
+def tool_parser(
+    name: str,
+    description: str,
+    default_config: Path | None = None,
+    examples: Sequence[str] = (),
+) -> OneLineParser:
     """Make a parser with the flags that every tool over a runner has; mmdet's names."""
-    parser = config_parser(name, description, default_config)
+    parser = config_parser(name, description, default_config, examples)
     parser.add_argument(
         '--work-dir', help='folder for logs and results (default: ./work_dirs/<config name>)'
     )

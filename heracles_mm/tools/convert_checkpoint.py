@@ -4,6 +4,7 @@
 the model's sizes from their shapes.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -25,15 +26,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def convert_checkpoint(argv: list[str] | None) -> None:
     """Parse ``argv`` and convert, raising the errors that ``main`` turns into a sentence."""
-    parser = OneLineParser(
-        prog=NAME,
-        description='Turn a checkpoint of upstream Heracles into ours, or ours into upstream.',
-        allow_abbrev=False,
-    )
-    parser.add_argument('src', metavar='SRC', help='checkpoint file or URL')
-    parser.add_argument('dst', metavar='DST', help='file to write: *.pth or *.safetensors')
-    parser.add_argument('--force', action='store_true', help='replace DST if it is there')
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     target = Path(args.dst).expanduser()
     check_suffix(target)
     if target.resolve() == Path(args.src).expanduser().resolve():
@@ -41,8 +34,34 @@ def convert_checkpoint(argv: list[str] | None) -> None:
     if target.exists() and not args.force:
         raise ToolError(f'{args.dst} is there already: give --force to replace it')
     conversion = convert(weights_of(read_checkpoint(args.src)))
-    write_whole(checkpoint_bytes(conversion.weights, {}, target), target)
-    print(summary(conversion, args.src, args.dst))
+    content = checkpoint_bytes(conversion.weights, {}, target)
+    write_whole(content, target)
+    if args.json:
+        report = {
+            'path': str(target),
+            'source': conversion.source.name,
+            'target': conversion.target.name,
+            'tensors': len(conversion.weights),
+            'parameters': parameters(conversion.weights),
+            'bytes': len(content),
+        }
+        print(json.dumps(report))
+    else:
+        print(summary(conversion, args.src, args.dst))
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=NAME,
+        description='Turn a checkpoint of upstream Heracles into ours, or ours into upstream.',
+        examples=('upstream_s.pth heracles_s.pth', 'epoch_12.pth upstream.safetensors --force'),
+        allow_abbrev=False,
+    )
+    parser.add_argument('src', metavar='SRC', help='checkpoint file or URL')
+    parser.add_argument('dst', metavar='DST', help='file to write: *.pth or *.safetensors')
+    parser.add_argument('--force', action='store_true', help='replace DST if it is there')
+    parser.add_argument('--json', action='store_true', help='print one JSON object instead')
+    return parser
 
 
 def summary(conversion: Conversion, src: str, dst: str) -> str:

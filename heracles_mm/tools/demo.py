@@ -16,7 +16,7 @@ from rich.table import Table
 from heracles_mm.tools import demo_detection, demo_segmentation
 from heracles_mm.tools.common import check_data, load_config, open_runner, parse, tool_parser
 from heracles_mm.tools.demo_task import DemoTask
-from heracles_mm.tools.errors import ToolError, run_tool
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 from heracles_mm.tools.predictions import plot_predictions
 from heracles_mm.visualization import plot_curves, read_scalars
 
@@ -25,6 +25,11 @@ CONFIG = Path(__file__).parents[1] / '.mim' / 'configs' / 'mask_rcnn_heracles_na
 TASKS = {'mmdet': demo_detection.TASK, 'mmseg': demo_segmentation.TASK}
 """default_scope of a config -> what the demo measures and shows."""
 PICTURES = 6
+EXAMPLES = (
+    '--work-dir work_dirs/demo',
+    'configs/upernet_hamsa_nano_scenes.py',
+    'configs/mask_rcnn_hamsa_nano_scenes.py --cfg-options train_cfg.max_iters=40 randomness.seed=1',
+)
 
 Curves = dict[str, list[tuple[int, float]]]
 
@@ -36,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def demo(argv: list[str] | None) -> None:
     """Train, evaluate, and leave report.json, the curve and predictions.png."""
-    args = parse(tool_parser(NAME, 'Train the embedded demo.', default_config=CONFIG), argv)
+    args = parse(_parser(), argv)
     cfg = load_config(args)
     task = TASKS.get(cfg.get('default_scope'))
     if task is None:
@@ -61,6 +66,10 @@ def demo(argv: list[str] | None) -> None:
     plot_curves(named, ylabel=task.ylabel).savefig(folder / task.curve_file)
     predictions.savefig(folder / 'predictions.png', dpi=130)
     print_report(task, report, folder)
+
+
+def _parser() -> OneLineParser:
+    return tool_parser(NAME, 'Train the embedded demo.', CONFIG, EXAMPLES)
 
 
 def read_curves(task: DemoTask, scalars: Path) -> Curves:

@@ -1,10 +1,11 @@
 """Mistakes of the user end in one sentence and exit code 2, never in a traceback."""
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from heracles_mm.checkpoints import CheckpointError
 from heracles_mm.engine.dataset_check import DataError
@@ -20,6 +21,7 @@ from heracles_mm.tools.setup_errors import about_setup_error
 
 CRASH = 1
 USAGE_ERROR = 2
+DATASETS = logging.getLogger('heracles_mm.datasets')
 
 
 class ToolError(Exception):
@@ -27,7 +29,21 @@ class ToolError(Exception):
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An argument parser whose errors are ToolErrors instead of a usage text of many lines."""
+    """An argument parser whose errors are ToolErrors instead of a usage text of many lines.
+
+    Args:
+        examples: what may follow the tool's name on a command line; --help ends with them.
+        options: those of ArgumentParser; description and epilog keep their lines.
+    """
+
+    def __init__(self, *, prog: str, examples: Sequence[str] = (), **options: Any) -> None:
+        lines = ['examples:', *(f'  python tools/{prog}.py {words}'.rstrip() for words in examples)]
+        super().__init__(
+            prog=prog,
+            epilog='\n'.join(lines) if examples else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,
+        )
 
     def error(self, message: str) -> NoReturn:
         raise ToolError(f'{message} (see --help)')
@@ -39,8 +55,12 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
     In a run of several processes only the first of each machine speaks of a mistake, and their
     process group is closed here, where the tool's frames no longer hold its runner: after an error
     of a program too, whose traceback is printed before (exit code 1).
+    What the data sets log, such as that scenes are composed, is said on stderr too.
     """
+    teller = _Teller(name)
     try:
+        DATASETS.addHandler(teller)
+        DATASETS.setLevel(logging.INFO)
         tool()
     except (ToolError, CheckpointError, DataError, LauncherError) as error:
         _tell(name, str(error))
@@ -59,6 +79,7 @@ def run_tool(name: str, tool: Callable[[], None]) -> int:
         _tell(name, sentence)
         return USAGE_ERROR
     finally:
+        DATASETS.removeHandler(teller)
         close_process_group()
     return 0
 
@@ -67,6 +88,17 @@ def say(name: str, message: str) -> None:
     """Print one line on stderr, once for each machine."""
     if os.environ.get('LOCAL_RANK', '0') == '0':
         print(f'{name}: {" ".join(message.split())}', file=sys.stderr, flush=True)
+
+
+class _Teller(logging.Handler):
+    """Says what is logged."""
+
+    def __init__(self, tool: str) -> None:
+        super().__init__()
+        self.tool = tool
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.tool, record.getMessage())
 
 
 def _tell(name: str, message: str) -> None:

@@ -3,12 +3,6 @@
 ``python -m heracles_mm.tools.export_onnx CONFIG [CHECKPOINT] --out FILE`` traces the model for
 pictures of one size, runs the file, compares it with the model and keeps it if no number differs by
 1e-4 or more. What is inside, and what the file expects: docs/export.md.
-
-examples:
-  export_onnx configs/heracles_s_imagenet.py heracles_s.pth --out heracles_s.onnx
-  export_onnx configs/upernet_heracles_s_ade20k.py iter_160000.pth --out m.onnx --shape 512 --json
-  export_onnx configs/mask_rcnn_hamsa_s_coco.py epoch_12.pth --out b.onnx --what backbone \\
-      --shape 800 1280 --dynamic-batch
 """
 
 import argparse
@@ -19,7 +13,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from rich.console import Console
 from torch import nn
 
 from heracles_mm.export.building import build_model, preprocessing
@@ -29,8 +22,16 @@ from heracles_mm.export.formats import FORMATS, INPUT, OPSET, OPSETS
 from heracles_mm.export.targets import WHATS, target
 from heracles_mm.tools.common import check_checkpoint_path, config_parser, parse, read_config
 from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
+from heracles_mm.tools.progress import Steps
 
 NAME = 'export_onnx'
+EXAMPLES = (
+    'configs/heracles_s_imagenet.py heracles_s.pth --out heracles_s.onnx --dynamic-batch',
+    'configs/upernet_heracles_s_ade20k.py iter_160000.pth --out m.onnx --shape 512 --json',
+    'configs/mask_rcnn_hamsa_s_coco.py --out b.onnx --what backbone --shape 800 1280',
+)
+STEPS = 4
+"""What export says: tracing, writing, comparing, timing."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,16 +68,19 @@ def _export(args: argparse.Namespace) -> None:
         opset=args.opset,
         notes={key: json.dumps(value) for key, value in notes.items()},
     )
-    with Console(stderr=True).status('') as status:
-        report = export(target(model, args.what), wish, args.out, args.rounds, status.update)
+    with Steps(NAME, STEPS if args.rounds else STEPS - 1) as steps:
+        report = export(target(model, args.what), wish, args.out, args.rounds, steps.step)
     _print(report, args.out, notes)
     if args.json:
         print(json.dumps({'out': str(args.out), **asdict(report), 'preprocessing': notes}))
 
 
 def _parser() -> OneLineParser:
-    parser = config_parser(NAME, __doc__ or '')
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = config_parser(
+        NAME,
+        'Write a model to a file for onnxruntime and others, once it computes what the model does.',
+        examples=EXAMPLES,
+    )
     add = parser.add_argument
     add('checkpoint', nargs='?', help='checkpoint file or URL (default: random weights)')
     add('--out', required=True, type=Path, metavar='FILE', help='is replaced whole or not at all')

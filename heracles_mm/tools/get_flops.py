@@ -4,7 +4,6 @@
 little time: by default nothing is computed.
 """
 
-import argparse
 import json
 import sys
 from collections import Counter
@@ -28,15 +27,15 @@ from heracles_mm.counting import (
     work_of,
 )
 from heracles_mm.tools.common import config_parser, parse, read_config
-from heracles_mm.tools.errors import ToolError, run_tool
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 
 NAME = 'get_flops'
 SIDE, SMALLEST = 224, 32
-EXAMPLES = """examples:
-  get_flops.py configs/heracles_s_tokenlabel_imagenet.py
-  get_flops.py configs/mask_rcnn_hamsa_s_coco.py --shape 800 1280
-  get_flops.py configs/heracles_s_imagenet.py --json --cfg-options model.backbone.spectral_stages=2
-"""
+EXAMPLES = (
+    'configs/heracles_s_tokenlabel_imagenet.py',
+    'configs/mask_rcnn_hamsa_s_coco.py --shape 800 1280',
+    'configs/heracles_s_imagenet.py --json --cfg-options model.backbone.spectral_stages=2',
+)
 CONVENTION = (
     'Unit: multiply-adds of one picture in inference, which the papers call FLOPs. A complex FFT '
     "of n points counts as 2.5 n log2 n, a real one as half of that (FFTW's 5 n log2 n operations, "
@@ -61,8 +60,22 @@ def main(argv: list[str] | None = None) -> int:
 
 def get_flops(argv: list[str] | None) -> None:
     """Parse ``argv`` and print, raising the errors that ``main`` turns into a sentence."""
-    parser = config_parser(NAME, 'Count the multiply-adds and parameters of a model.')
-    parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+    args = parse(_parser(), argv)
+    cfg = read_config(args)
+    if not cfg.get('model'):
+        raise ToolError(f'the config {args.config} has no model to count')
+    shape = _shape(args.shape, cfg)
+    report = make_report(cfg, shape, args.device)
+    if args.json:
+        print(json.dumps({'config': args.config, **report}))
+    else:
+        print_report(args.config, report)
+
+
+def _parser() -> OneLineParser:
+    parser = config_parser(
+        NAME, 'Count the multiply-adds and parameters of a model.', examples=EXAMPLES
+    )
     parser.add_argument(
         '--shape',
         nargs='+',
@@ -78,16 +91,7 @@ def get_flops(argv: list[str] | None) -> None:
         default='meta',
         help='meta (default) computes nothing; cpu runs the model, for operators meta lacks',
     )
-    args = parse(parser, argv)
-    cfg = read_config(args)
-    if not cfg.get('model'):
-        raise ToolError(f'the config {args.config} has no model to count')
-    shape = _shape(args.shape, cfg)
-    report = make_report(cfg, shape, args.device)
-    if args.json:
-        print(json.dumps({'config': args.config, **report}))
-    else:
-        print_report(args.config, report)
+    return parser
 
 
 def _shape(asked: list[int] | None, cfg: Config) -> tuple[int, int]:

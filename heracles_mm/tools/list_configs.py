@@ -46,10 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def list_configs(argv: list[str] | None) -> None:
     """Parse ``argv`` and print, raising the errors that ``main`` turns into a sentence."""
-    parser = OneLineParser(prog=NAME, description='List the configs of this package.')
-    parser.add_argument('--task', choices=sorted(set(TASKS.values())), help='list these alone')
-    parser.add_argument('--json', action='store_true', help='print a JSON list')
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     configs = [config for config in listed_configs() if args.task in (None, config.task)]
     if args.json:
         print(json.dumps([asdict(config) for config in configs], indent=1))
@@ -57,6 +54,17 @@ def list_configs(argv: list[str] | None) -> None:
         # A table that is piped keeps its columns.
         console = Console(width=None if sys.stdout.isatty() else 200)
         console.print(_table(configs))
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=NAME,
+        description='List the configs of this package.',
+        examples=('', '--task detection', '--task segmentation --json'),
+    )
+    parser.add_argument('--task', choices=sorted(set(TASKS.values())), help='list these alone')
+    parser.add_argument('--json', action='store_true', help='print a JSON list')
+    return parser
 
 
 def listed_configs() -> list[Listed]:

@@ -10,6 +10,10 @@ import sys
 from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 
 NAME = 'make_token_labels'
+EXAMPLES = (
+    'configs/heracles_nano_pictures.py pictures maps --checkpoint epoch_10.pth --grid 6',
+    'swin-base_16xb64_in1k data/imagenet/train data/token_labels --shard 2/8 --workers 8',
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,6 +53,7 @@ def _parser() -> OneLineParser:
     parser = OneLineParser(
         prog=NAME,
         description='Make label maps of a folder of pictures from an mmpretrain classifier.',
+        examples=EXAMPLES,
         allow_abbrev=False,
     )
     parser.add_argument('classifier', help="config file, or a name of mmpretrain's list_models")

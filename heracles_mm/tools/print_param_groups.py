@@ -5,20 +5,25 @@ config on the CPU, without data or weights, and prints one line for each pair of
 weight decay: as the config says, and beside it without layer decay, or with ``--decay-rate``.
 """
 
+import json
 import sys
+from dataclasses import asdict
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
-from torch import nn
 
 from heracles_mm.engine import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.param_groups import format_param_groups, param_groups
 from heracles_mm.tools.common import config_parser, parse, read_config, type_name
-from heracles_mm.tools.errors import ToolError, run_tool
+from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 
 NAME = 'print_param_groups'
+EXAMPLES = (
+    'configs/mask_rcnn_heracles_s_coco.py --decay-rate 0.8',
+    'configs/heracles_s_imagenet.py --json --cfg-options optim_wrapper.optimizer.lr=5e-4',
+)
 LAYER_DECAY = LayerDecayOptimWrapperConstructor.__name__
 
 
@@ -29,11 +34,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def print_param_groups(argv: list[str] | None) -> None:
     """Parse ``argv`` and print, raising the errors that ``main`` turns into a sentence."""
-    parser = config_parser(NAME, 'Print the parameter groups of a config before training.')
-    parser.add_argument(
-        '--decay-rate', type=float, metavar='R', help='print the groups with this layer decay too'
-    )
-    args = parse(parser, argv)
+    args = parse(_parser(), argv)
     cfg = read_config(args)
     for key in ('model', 'optim_wrapper'):
         if not cfg.get(key):
@@ -41,8 +42,27 @@ def print_param_groups(argv: list[str] | None) -> None:
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     MMLogger.get_instance(NAME, log_level='ERROR')  # mmengine logs a line for each parameter
     model = MODELS.build(cfg.model)
-    for title, wrapper in _choices(cfg, args.decay_rate).items():
-        print(f'{title}:\n{_table(model, wrapper)}\n')
+    groups = {
+        title: param_groups(model, build_optim_wrapper(model, wrapper).optimizer)
+        for title, wrapper in _choices(cfg, args.decay_rate).items()
+    }
+    if args.json:
+        plain = {title: [asdict(group) for group in found] for title, found in groups.items()}
+        print(json.dumps({'config': args.config, 'groups': plain}))
+        return
+    for title, found in groups.items():
+        print(f'{title}:\n{format_param_groups(found)}\n')
+
+
+def _parser() -> OneLineParser:
+    parser = config_parser(
+        NAME, 'Print the parameter groups of a config before training.', examples=EXAMPLES
+    )
+    parser.add_argument(
+        '--decay-rate', type=float, metavar='R', help='print the groups with this layer decay too'
+    )
+    parser.add_argument('--json', action='store_true', help='print one JSON object instead')
+    return parser
 
 
 def _choices(cfg: Config, decay_rate: float | None) -> dict[str, ConfigDict]:
@@ -63,10 +83,6 @@ def _choices(cfg: Config, decay_rate: float | None) -> dict[str, ConfigDict]:
             paramwise_cfg={**options, 'decay_rate': decay_rate},
         )
     return choices
-
-
-def _table(model: nn.Module, wrapper: ConfigDict) -> str:
-    return format_param_groups(param_groups(model, build_optim_wrapper(model, wrapper).optimizer))
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,17 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def publish_model(argv: list[str] | None) -> None:
     """Parse ``argv`` and publish, raising the errors that ``main`` turns into a sentence."""
-    parser = OneLineParser(
-        prog=NAME,
-        description='Strip a training checkpoint to its weights, and name it by its content.',
-        allow_abbrev=False,
-    )
-    parser.add_argument('checkpoint', metavar='IN', help='checkpoint file or URL')
-    parser.add_argument(
-        'out', metavar='OUT', help='*.pth or *.safetensors; its hash is put before the suffix'
-    )
-    parser.add_argument('--ema', action='store_true', help='take the averaged weights (EMAHook)')
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     out = Path(args.out).expanduser()
     check_suffix(out)
     checkpoint = read_checkpoint(args.checkpoint)
@@ -49,13 +40,43 @@ def publish_model(argv: list[str] | None) -> None:
     meta = checkpoint.get('meta')
     meta = {key: meta[key] for key in KEPT_META if key in meta} if isinstance(meta, dict) else {}
     content = checkpoint_bytes(weights, meta, out)
-    digest = hashlib.sha256(content).hexdigest()[:8]
-    published = out.with_name(f'{out.stem}-{digest}{out.suffix}')
+    digest = hashlib.sha256(content).hexdigest()
+    published = out.with_name(f'{out.stem}-{digest[:8]}{out.suffix}')
     write_whole(content, published)
+    if args.json:
+        report = {
+            'path': str(published),
+            'sha256': digest,
+            'weights': which,
+            'tensors': len(weights),
+            'parameters': parameters(weights),
+            'bytes': len(content),
+        }
+        print(json.dumps(report))
+        return
     print(
         f'{published}: {which}, {len(weights)} tensors, {parameters(weights):,} parameters, '
         f'{len(content) / 1e6:.1f} MB'
     )
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=NAME,
+        description='Strip a training checkpoint to its weights, and name it by its content.',
+        examples=(
+            'epoch_12.pth mask_rcnn.pth',
+            'epoch_310.pth heracles_s.safetensors --ema --json',
+        ),
+        allow_abbrev=False,
+    )
+    parser.add_argument('checkpoint', metavar='IN', help='checkpoint file or URL')
+    parser.add_argument(
+        'out', metavar='OUT', help='*.pth or *.safetensors; its hash is put before the suffix'
+    )
+    parser.add_argument('--ema', action='store_true', help='take the averaged weights (EMAHook)')
+    parser.add_argument('--json', action='store_true', help='print one JSON object instead')
+    return parser
 
 
 def choose(checkpoint: Any, ema: bool) -> tuple[dict[str, Tensor], str]:

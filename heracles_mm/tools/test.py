@@ -4,10 +4,14 @@
 all three libraries.
 """
 
+import json
+import math
 import os
 import sys
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.dist import is_main_process
 from mmengine.registry import METRICS
 
 from heracles_mm.tools.common import (
@@ -24,6 +28,11 @@ from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 
 NAME = 'test'
 STAGES = ('test',)
+EXAMPLES = (
+    'configs/heracles_s_imagenet.py epoch_310.pth --json',
+    'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --out predictions.pkl --show-dir pictures',
+    'configs/upernet_heracles_s_ade20k.py iter_160000.pth --tta',
+)
 
 DRAWING_HOOKS = {
     'DetVisualizationHook': ('draw', 'test_out_dir'),  # mmdet
@@ -66,11 +75,17 @@ def test(argv: list[str] | None) -> None:
             kind = 'mmdet.DumpDetResults' if is_det else 'DumpResults'
             metric = METRICS.build({'type': kind, 'out_file_path': args.out})
             runner.test_evaluator.metrics.append(metric)
-        runner.test()
+        metrics = runner.test()
+    if args.json and is_main_process():
+        print(json.dumps({name: _plain(value) for name, value in metrics.items()}))
 
 
 def _parser() -> OneLineParser:
-    parser = tool_parser(NAME, 'Evaluate a checkpoint with an mmdet, mmseg or mmpretrain config.')
+    parser = tool_parser(
+        NAME,
+        'Evaluate a checkpoint with an mmdet, mmseg or mmpretrain config.',
+        examples=EXAMPLES,
+    )
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('--out', metavar='FILE.pkl', help='save the predictions as a pickle')
     parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the predictions')
@@ -79,7 +94,18 @@ def _parser() -> OneLineParser:
         action='store_true',
         help="test-time augmentation, by the config's tta_model and tta_pipeline",
     )
+    parser.add_argument(
+        '--json', action='store_true', help='print the metrics as a JSON object in the last line'
+    )
     return parser
+
+
+def _plain(value: Any) -> Any:
+    """A metric as JSON knows it: of arrays and tensors their numbers, of NaN nothing (null)."""
+    value = value.tolist() if hasattr(value, 'tolist') else value
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _draw_into(cfg: Config, folder: str) -> None:

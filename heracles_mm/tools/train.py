@@ -29,6 +29,11 @@ from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool, say
 
 NAME = 'train'
 STAGES = ('train', 'val')
+EXAMPLES = (
+    'configs/heracles_nano_parts.py',
+    'configs/mask_rcnn_heracles_s_coco.py --amp --resume',
+    'configs/upernet_hamsa_s_ade20k.py --auto-scale-lr --cfg-options train_dataloader.batch_size=4',
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,7 +59,9 @@ def train(argv: list[str] | None) -> None:
 
 
 def _parser() -> OneLineParser:
-    parser = tool_parser(NAME, 'Train a model from an mmdet, mmseg or mmpretrain config.')
+    parser = tool_parser(
+        NAME, 'Train a model from an mmdet, mmseg or mmpretrain config.', examples=EXAMPLES
+    )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision (GPU only)')
     parser.add_argument(
         '--auto-scale-lr',

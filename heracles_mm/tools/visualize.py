@@ -26,10 +26,12 @@ from heracles_mm.tools.common import (
     read_config,
 )
 from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
+from heracles_mm.tools.progress import Steps
 from heracles_mm.tools.trained_backbone import read_picture, trained_backbone
 from heracles_mm.visualization import (
     check_picture_path,
     counts_epochs,
+    effective_receptive_field,
     find_scalars,
     plot_activations,
     plot_channels,
@@ -86,7 +88,12 @@ def _features(args: argparse.Namespace) -> Figure:
 def _receptive_field(args: argparse.Namespace) -> Figure:
     cfg, backbone = _load(args)
     stages = args.stage or range(1, len(backbone.stages) + 1)
-    return plot_receptive_fields(backbone, _picture(args, cfg, backbone), stages)
+    pictures, fields = _picture(args, cfg, backbone), {}
+    with Steps(NAME, len(stages)) as steps:
+        for stage in stages:
+            steps.step(f'stage {stage}')
+            fields[stage] = effective_receptive_field(backbone, pictures, stage)
+    return plot_receptive_fields(type(backbone).__name__, fields)
 
 
 def _activations(args: argparse.Namespace) -> Figure:
@@ -157,21 +164,20 @@ WHATS: dict[str, tuple[Callable[[argparse.Namespace], Figure], str]] = {
     'features': (_features, 'maps of every stage of a picture'),
     'activations': (_activations, 'scale of the activations, block by block'),
 }
-EXAMPLES = """examples:
-  visualize.py filters configs/heracles_nano_parts.py epoch_10.pth --out filters.png
-  visualize.py filters configs/hamsa_nano_parts.py epoch_10.pth --stage 2 --out channels.svg
-  visualize.py gates configs/hamsa_nano_parts.py epoch_10.pth --image shoe.png --out gates.png
-  visualize.py predictions configs/mask_rcnn_heracles_nano_scenes.py epoch_12.pth --out found.png
-  visualize.py curves work_dirs/first work_dirs/second --scalars loss --out curves.png
-"""
+EXAMPLES = (
+    'filters configs/heracles_nano_parts.py epoch_10.pth --out filters.png',
+    'filters configs/hamsa_nano_parts.py epoch_10.pth --stage 2 --out channels.svg',
+    'gates configs/hamsa_nano_parts.py epoch_10.pth --image shoe.png --out gates.png',
+    'predictions configs/mask_rcnn_heracles_nano_scenes.py epoch_12.pth --out found.png',
+    'curves work_dirs/first work_dirs/second --scalars loss --out curves.png',
+)
 
 
 def _parser() -> OneLineParser:
     parser = OneLineParser(
         prog=NAME,
         description=__doc__.split('\n\n')[1],
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
         allow_abbrev=False,
     )
     what = parser.add_subparsers(metavar='WHAT', required=True, dest='what')

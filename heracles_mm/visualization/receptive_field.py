@@ -1,6 +1,6 @@
 """From how far a position of a map hears: the effective receptive field (Luo et al. 2016)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -62,16 +62,17 @@ def side_of(field: np.ndarray, share: float = SHARE) -> int:
     return 2 * int(np.searchsorted(rings.cumsum(), share * rings.sum())) + 1
 
 
-def plot_receptive_fields(backbone: nn.Module, pictures: Tensor, stages: Sequence[int]) -> Figure:
-    """A panel for each of ``stages``, on a logarithmic scale of colour.
+def plot_receptive_fields(name: str, fields: Mapping[int, np.ndarray]) -> Figure:
+    """A panel for each stage, on a logarithmic scale of colour.
 
-    Arguments and errors as :func:`receptive_field`.
+    Args:
+        name: of the backbone.
+        fields: stage -> what :func:`effective_receptive_field` gives.
     """
-    figure = Figure(figsize=(2.6 * len(stages) + 1.1, 3.2), layout='constrained')
-    row = figure.subplots(1, len(stages), squeeze=False)[0]
+    figure = Figure(figsize=(2.6 * len(fields) + 1.1, 3.2), layout='constrained')
+    row = figure.subplots(1, len(fields), squeeze=False)[0]
     colours = colormaps['inferno'].resampled(LEVELS)
-    for axes, stage in zip(row, stages, strict=True):
-        field = effective_receptive_field(backbone, pictures, stage)
+    for axes, (stage, field) in zip(row, fields.items(), strict=True):
         image = axes.imshow(
             field.clip(FLOOR), norm=LogNorm(FLOOR, 1), cmap=colours, interpolation='nearest'
         )
@@ -83,6 +84,6 @@ def plot_receptive_fields(backbone: nn.Module, pictures: Tensor, stages: Sequenc
     bar = figure.colorbar(image, ax=list(row), shrink=0.9)
     bar.set_label('influence on the middle, strongest = 1', fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    figure.suptitle(f'{type(backbone).__name__}: effective receptive field', fontsize=10)
+    figure.suptitle(f'{name}: effective receptive field', fontsize=10)
     figure.supxlabel('px', fontsize=8)
     return figure

@@ -37,6 +37,25 @@ def test_calls_are_warmed_up_once_and_then_timed_in_rounds():
         assert sorted(called[start : start + 3]) == ['a', 'b', 'c']
 
 
+def test_how_far_it_is_is_told_between_rounds_alone(monkeypatch):
+    """What draws a bar must not do so while a call is timed."""
+    events = []
+    calls = {name: lambda name=name: events.append(name) for name in 'ab'}
+
+    def timed(call, device):
+        events.append('start')
+        call()
+        events.append('stop')
+        return 0.5
+
+    monkeypatch.setattr(timing, 'seconds', timed)
+    interleave(calls, Budget(3, 0, 3), CPU, seed=0, note=events.append)
+    assert events[:4] == ['warming up a', 'a', 'warming up b', 'b']
+    assert [event for event in events if 'round' in event] == ['round 1', 'round 2', 'round 3']
+    for index in (index for index, event in enumerate(events) if event == 'start'):
+        assert events[index + 1] in 'ab' and events[index + 2] == 'stop'
+
+
 @pytest.mark.parametrize(
     ('budget', 'rounds'),
     [

@@ -1,6 +1,7 @@
 """convert_checkpoint and publish_model, and what a user sees of a checkpoint that does not fit."""
 
 import hashlib
+import json
 import os
 import pickle
 import sys
@@ -73,6 +74,21 @@ def test_the_printed_backbone_of_a_size_without_a_name_builds(upstream, says):
     options = eval(line)
     assert options.pop('type') == 'Heracles'
     Heracles(**options).load_state_dict(torch.load('ours.pth', weights_only=True))
+
+
+def test_a_script_reads_the_conversion_in_the_last_line(upstream, says):
+    torch.save(upstream, 'up.pth')
+    code, printed, _ = says(convert_checkpoint, 'up.pth', 'ours.pth', '--json')
+    assert code == 0
+    ours = torch.load('ours.pth', weights_only=True)['state_dict']
+    assert json.loads(printed.splitlines()[-1]) == {
+        'path': 'ours.pth',
+        'source': 'upstream Heracles',
+        'target': 'heracles_mm',
+        'tensors': len(ours),
+        'parameters': sum(p.numel() for p in Heracles('nano', spectral_stages=2).parameters()),
+        'bytes': Path('ours.pth').stat().st_size,
+    }
 
 
 CONVERT_ERRORS = {
@@ -163,6 +179,20 @@ def test_a_published_file_holds_the_weights_and_the_class_names(
     assert list(content['meta']['dataset_meta']['classes']) == ['cat', 'dog']
     assert path.stat().st_size < 9999
     assert Path(trained).exists()
+
+
+def test_a_script_reads_the_published_file_in_the_last_line(trained, says):
+    code, printed, _ = says(publish_model, trained, 'out/model.pth', '--ema', '--json')
+    assert code == 0
+    (path,) = Path('out').iterdir()
+    assert json.loads(printed.splitlines()[-1]) == {
+        'path': str(path),
+        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+        'weights': 'averaged weights',
+        'tensors': 2,
+        'parameters': 3 + 2 * 3,
+        'bytes': path.stat().st_size,
+    }
 
 
 def test_publishing_again_gives_the_same_name(trained, says):

@@ -75,12 +75,12 @@ def test_a_library_trains_resumes_and_is_tested(
     assert ('resumed epoch: 0, iter: 1' in trained.stdout) == (library == 'mmdet')
     torch.load(tmp_path / 'w' / 'iter_2.pth', weights_only=True)
 
-    flags = ['--out', 'predictions.pkl', '--show-dir', 'pictures']
+    flags = ['--json', '--out', 'predictions.pkl', '--show-dir', 'pictures']
     if library != 'mmpretrain':  # it cannot do both at once
         flags.append('--tta')
     tested = test_tool(config, 'w/iter_2.pth', *flags, TINY_DATA=tiny_data)
     assert tested.returncode == 0, tested.stderr
-    assert metric in tested.stdout
+    assert isinstance(json.loads(tested.stdout.splitlines()[-1])[metric], float)
     with open(tmp_path / 'predictions.pkl', 'rb') as file:
         assert len(pickle.load(file)) == 4
     assert len(list((tmp_path / 'pictures').rglob('*.png'))) == 4

@@ -1,5 +1,6 @@
 """The groups are printed before training: of a real config, without its data or a work folder."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,15 @@ def test_a_mistake_is_one_line(argv, words, capsys):
     assert len(lines) == 1
     assert lines[0].startswith('print_param_groups: error: ')
     assert words in lines[0]
+
+
+def test_the_last_line_is_the_same_as_json(tables, capsys):
+    """The tables' own figures: the learning rates' scales, and tensors and parameters by group."""
+    shown = tables(TOY_CONFIG)['as the config says']
+    assert main([TOY_CONFIG, '--json']) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report['config'] == TOY_CONFIG
+    (group,) = report['groups']['as the config says']
+    assert shown[1].split()[:1] == [f'{group["lr_scale"]:.4g}']
+    assert group['names'] == ['layer.weight', 'layer.bias']
+    assert group['parameters'] == 3 + 1

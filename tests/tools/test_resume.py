@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -63,6 +64,25 @@ class Payload:
 
     def __reduce__(self):
         return open, (self.target, 'w')
+
+
+def test_the_last_line_of_a_test_is_its_metrics(test_tool, toy_config, uninterrupted):
+    """As the run's own validation had them, of the same weights and data."""
+    folder = uninterrupted['folder'] / 'work_dirs' / 'toy_config'
+    done = test_tool(toy_config, folder / 'iter_6.pth', '--json')
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    scalars = max(folder.glob('*/vis_data/scalars.json')).read_text().splitlines()
+    last = json.loads(scalars[-1])
+    assert found == {'mean': pytest.approx(last['mean']), 'count': 16}
+
+
+def test_a_metric_without_a_value_is_null_and_arrays_are_lists():
+    """Such as the IoU of a class that no picture has: NaN is no JSON."""
+    metrics = {'a': float('nan'), 'b': np.float32(0.5), 'c': torch.tensor([1.0, torch.inf]), 'd': 3}
+    plain = {name: test_module._plain(value) for name, value in metrics.items()}
+    assert plain == {'a': None, 'b': 0.5, 'c': [1.0, None], 'd': 3}
+    json.dumps(plain, allow_nan=False)
 
 
 @pytest.mark.parametrize('module', [train_module, test_module])

@@ -114,13 +114,14 @@ def test_principal_colours_separate_what_differs():
 def test_every_picture_is_written_and_names_every_block(heracles, picture, tmp_path):
     """Also of a picture whose sides differ; the same model gives the same bytes."""
     hamsa = Hamsa(TINY, img_size=64).eval()
+    fields = {stage: effective_receptive_field(heracles, picture, stage) for stage in (1, 4)}
     figures = {
         'filters': plot_filters(heracles),
         'kernels': plot_filters(hamsa),
         'channels': plot_channels(heracles, 2),
         'gates': plot_gates(hamsa, picture),
         'features': plot_features(heracles, picture),
-        'fields': plot_receptive_fields(heracles, picture, [1, 4]),
+        'fields': plot_receptive_fields('Heracles', fields),
         'scales': plot_activations({'a': heracles, 'b': hamsa}, picture),
     }
     titles = [axes.get_title() for axes in figures['kernels'].axes if axes.get_title()]
