@@ -78,7 +78,9 @@ class ExactResume:
             if runner._randomness_cfg.get('diff_rank_seed'):
                 separate_ranks()
 
-        if isinstance(loop, IterBasedTrainLoop) and loop.iter:
+        # A loop of the OneDL fork may be told not to repeat the order of the data.
+        repeats = not getattr(loop, 'fast_forward_on_resume', False)
+        if isinstance(loop, IterBasedTrainLoop) and loop.iter and repeats:
             loop.dataloader_iterator = _Advanced(loop, go_on)
         else:
             go_on()
@@ -101,6 +103,11 @@ class _Advanced:
             self.go_on()
             self.loop.dataloader_iterator = self.iterator
         return batch
+
+    def skip_iter(self, count: int) -> None:
+        """What the OneDL fork's loop calls; its own iterator would start the workers anew."""
+        for _ in range(count):
+            next(self)
 
 
 def _mind_epochs(runner: Runner) -> None:

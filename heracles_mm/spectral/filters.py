@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
-from heracles_mm.spectral.stored import check_stored
+from heracles_mm.spectral.stored import OnAnyGrid, check_stored
 from heracles_mm.spectral.transforms import Axes, dct2, dht2, idct2, reverse_frequencies
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def check_kind(transform: str, product: str) -> None:
         raise ValueError(f"product {product!r} needs transform='hartley', got 'cosine'")
 
 
-class SpectralFilter(nn.Module):
+class SpectralFilter(OnAnyGrid):
     """Global filter: transform, one real weight per channel and frequency, inverse transform.
 
     ``transform='cosine'`` is the "-C" variant of Heracles (DCT-II / DCT-III), ``'hartley'`` the
@@ -93,14 +93,7 @@ class SpectralFilter(nn.Module):
         channels, height, width = self.weight.shape
         return f'{channels}, grid=({height}, {width}), {self.transform}, {self.product}'
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
-        key = prefix + 'weight'
-        if key in state_dict:
-            state_dict[key] = self._fit(state_dict[key], key)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
     def _fit(self, weight: Tensor, key: str) -> Tensor:
-        """A stored weight on this filter's grid; what cannot be one of its weights is refused."""
         channels, *grid = self.weight.shape
         check_stored(weight, key, (channels,), 'filter')
         if list(weight.shape[1:]) != grid:

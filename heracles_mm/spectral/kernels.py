@@ -11,7 +11,7 @@ from heracles_mm.spectral.fourier import check_fft_axes, half_spectrum
 from heracles_mm.spectral.gating import magnitude
 from heracles_mm.spectral.precision import no_autocast
 from heracles_mm.spectral.resample import resample_kernel
-from heracles_mm.spectral.stored import check_stored
+from heracles_mm.spectral.stored import OnAnyGrid, check_stored
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class _Cached(NamedTuple):
     spectrum: KernelSpectrum
 
 
-class TokenKernel(nn.Module):
+class TokenKernel(OnAnyGrid):
     """K = psi_R + j psi_I on a grid of positions, one kernel per channel, and its spectrum.
 
     The transform of K is not Hermitian but those of psi_R and psi_I are, so half spectra of the two
@@ -114,15 +114,11 @@ class TokenKernel(nn.Module):
         kernel = 'complex' if parts == 2 else 'real'
         return f'{channels}, grid=({height}, {width}), {self.fft_axes}, {kernel}'
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
         self._cached = None
-        key = prefix + 'weight'
-        if key in state_dict:
-            state_dict[key] = self._fit(state_dict[key], key)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        super()._load_from_state_dict(*args, **kwargs)
 
     def _fit(self, weight: Tensor, key: str) -> Tensor:
-        """A stored weight on this kernel's grid; what cannot be one of its weights is refused."""
         parts, channels, *grid = self.weight.shape
         check_stored(weight, key, (parts, channels), 'kernel')
         if list(weight.shape[2:]) != grid:

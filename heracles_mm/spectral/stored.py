@@ -1,19 +1,59 @@
 """What a checkpoint may hold for a weight that lives on a grid of any size."""
 
-from torch import Tensor
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class ShapeError(ValueError):
+    """A stored tensor of a shape that no grid explains."""
+
+
+class OnAnyGrid(nn.Module):
+    """A module whose one parameter ``weight`` is read from a checkpoint on whatever grid it is."""
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        key = prefix + 'weight'
+        if key in state_dict:
+            try:
+                state_dict[key] = self._fit(state_dict[key], key)
+            except ShapeError as error:
+                # As torch does with other shapes: who loads decides (mmengine may go on without).
+                error_msgs.append(str(error))
+                return
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
+    def _fit(self, weight: Tensor, key: str) -> Tensor:
+        """A stored weight on this module's grid.
+
+        Raises:
+            ValueError: it cannot be one of its weights (:func:`check_stored`).
+        """
+        raise NotImplementedError
 
 
 def check_stored(weight: Tensor, key: str, leading: tuple[int, ...], owner: str) -> None:
     """Refuse a stored tensor that cannot be a weight (*leading, H, W) of ``owner``.
 
     Raises:
-        ValueError: wrong shape, not real floating-point, NaN or infinity; the message names
-            ``key``.
+        ShapeError: wrong shape; the messages name ``key``.
+        ValueError: not real floating-point, NaN or infinity.
     """
     count = len(leading)
     if weight.dim() != count + 2 or weight.shape[:count] != leading or weight.numel() == 0:
         taken = ', '.join(str(size) for size in leading)
-        raise ValueError(
+        raise ShapeError(
             f'{key}: the checkpoint has shape {tuple(weight.shape)}, this {owner} takes '
             f'({taken}, H, W) with any H and W'
         )

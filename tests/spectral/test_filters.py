@@ -141,7 +141,7 @@ def test_a_stored_filter_of_the_same_grid_is_loaded_as_it_is(caplog):
 def test_a_stored_filter_that_cannot_be_used_is_refused(weight, message, strict):
     module = make('cosine', 'gate')
     before = module.weight.detach().clone()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, RuntimeError), match=message):  # torch's own, of shapes
         module.load_state_dict({'weight': weight}, strict=strict)
     assert torch.equal(module.weight, before)
 
