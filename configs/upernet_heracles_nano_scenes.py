@@ -1,4 +1,4 @@
-# UperNet, Heracles-nano, the embedded scenes, 600 iterations, batch 8, AdamW 1e-3, gradient clip
+# UperNet, Heracles-nano, the embedded scenes, 900 iterations, batch 8, AdamW 3e-3, gradient clip
 # 5.0: the segmentation demo, minutes on two CPU cores.
 _base_ = [
     './_base_/models/upernet_nano.py',
