@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from heracles_mm.datasets.parts import SPLITS, parts_checksum
-from heracles_mm.datasets.scenes import GENERATOR_VERSION, iter_split_files
+from heracles_mm.datasets.scenes import GENERATOR_VERSION, iter_split_files, split_paths
 from heracles_mm.datasets.spec import ScenesSpec
 
 MANIFEST = 'manifest.json'
@@ -60,11 +60,11 @@ def ensure_scenes(spec: ScenesSpec) -> Path:
         CacheError: the cache folder cannot be written, or has no room.
     """
     folder = scenes_folder(spec).absolute()
-    if _damage(folder) is None:
+    if _damage(spec, folder) is None:
         return folder
     try:
         with _locked(folder.with_name(folder.name + '.lock')):
-            damage = _damage(folder)  # another process may have been faster
+            damage = _damage(spec, folder)  # another process may have been faster
             if damage is not None:
                 if folder.exists():
                     logger.warning('scenes in %s: %s; making them again', folder, damage)
@@ -106,10 +106,12 @@ def _remove_leftovers(folder: Path) -> None:
         shutil.rmtree(leftover)
 
 
-def _damage(folder: Path) -> str | None:
+def _damage(spec: ScenesSpec, folder: Path) -> str | None:
     """What is wrong with the scenes in ``folder``, in words; None when nothing is."""
     try:
         expected = json.loads((folder / MANIFEST).read_bytes())['sha256']
+        if set(expected) != {path for split in SPLITS for path in split_paths(spec, split)}:
+            return f'{MANIFEST} lists other files'
         for path, checksum in expected.items():
             if hashlib.sha256((folder / path).read_bytes()).hexdigest() != checksum:
                 return f'{path} has changed'

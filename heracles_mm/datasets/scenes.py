@@ -175,6 +175,14 @@ def iter_split_files(spec: ScenesSpec, split: str) -> Iterator[tuple[str, bytes]
     yield annotation_path(split), json.dumps(content, separators=(',', ':')).encode()
 
 
+def split_paths(spec: ScenesSpec, split: str) -> Iterator[str]:
+    """Paths of what :func:`iter_split_files` gives, without composing anything."""
+    for index in range(spec.count(split)):
+        for kind in ('images', 'labels'):
+            yield f'{kind}/{split}/{index:06d}.png'
+    yield annotation_path(split)
+
+
 def annotation_path(split: str) -> str:
     """Path of a split's COCO annotations, relative to the scenes' folder."""
     return f'annotations/instances_{split}.json'

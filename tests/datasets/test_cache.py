@@ -174,6 +174,13 @@ def empty_the_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps([]))
 
 
+def leave_a_changed_file_out_of_the_manifest(folder: Path) -> None:
+    flip_a_byte(folder)
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest['sha256'] = {}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
 @pytest.mark.parametrize(
     'damage',
     [
@@ -182,6 +189,7 @@ def empty_the_manifest(folder: Path) -> None:
         truncate_the_manifest,
         remove_the_manifest,
         empty_the_manifest,
+        leave_a_changed_file_out_of_the_manifest,
     ],
 )
 def test_damaged_scenes_are_made_again(
