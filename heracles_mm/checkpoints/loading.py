@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from heracles_mm.checkpoints.errors import CheckpointError, DamagedCheckpointError
+from heracles_mm.checkpoints.paths import absolute, check_checkpoint_file
 from heracles_mm.checkpoints.whole import check_whole
 
 _FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
@@ -45,7 +46,7 @@ def read_plain_checkpoints_only(trusted: str | Path | None = None) -> Iterator[N
 
     import heracles_mm.checkpoints.safetensors_files  # noqa: F401  (registers its scheme)
 
-    newly_trusted = {_absolute(trusted)} - _trusted if trusted is not None else set()
+    newly_trusted = {absolute(trusted)} - _trusted if trusted is not None else set()
     loader_before = CheckpointLoader._get_checkpoint_loader('')
     _trusted.update(newly_trusted)
     CheckpointLoader.register_scheme(prefixes='', loader=load_from_local_plain, force=True)
@@ -85,16 +86,6 @@ def load_from_local_plain(filename: str, map_location: Any) -> Any:
     return _read(filename, path, map_location, weights_only=True)
 
 
-def check_checkpoint_file(filename: str | Path) -> Path:
-    """The absolute path of a local checkpoint, or a CheckpointError that it is none."""
-    path = _absolute(filename)
-    if path.is_dir():
-        raise CheckpointError(f'the checkpoint {filename} is a folder: name a file in it')
-    if not path.is_file():
-        raise CheckpointError(f'the checkpoint {filename} does not exist')
-    return path
-
-
 def _read(filename: str, path: Path, map_location: Any, weights_only: bool) -> Any:
     try:
         check_whole(path)
@@ -122,10 +113,6 @@ def _why_refused(filename: str, torch_says: str) -> str:
         'which could run code when they are loaded: if you trust where it came from, name it on '
         'the command line and run again with --trust-checkpoint'
     )
-
-
-def _absolute(path: str | Path) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from heracles_mm.checkpoints.loading import CheckpointError
+from heracles_mm.checkpoints.errors import CheckpointError
 from heracles_mm.checkpoints.recognise import a_few
 
 Shape = tuple[int | None, ...]
