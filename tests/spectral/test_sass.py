@@ -79,8 +79,8 @@ def test_inference_in_chunks_of_bins_is_the_whole(fft_axes, kernel, monkeypatch)
         monkeypatch.setattr(sass, 'CHUNK', chunk)
         with torch.no_grad():
             torch.testing.assert_close(module(x), whole, rtol=0, atol=1e-12)
-        # Never in chunks, whatever the size. Squared, since the MKL of torch 2.6 refuses the gradient
-        # of a bare sum, which has strides of 0.
+        # Never in chunks, whatever the size. Squared, since the MKL of torch 2.6 refuses the
+        # gradient of a bare sum, which has strides of 0.
         module(x).square().sum().backward()
 
 
