@@ -5,7 +5,7 @@ from typing import Any
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
-from heracles_mm.datasets.cache import ensure_scenes
+from heracles_mm.datasets.cache import ensure_scenes, scenes_folder
 from heracles_mm.datasets.options import take_spec
 from heracles_mm.datasets.parts import OBJECT_CLASSES, OBJECT_PALETTE
 from heracles_mm.datasets.scenes import annotation_path
@@ -34,15 +34,21 @@ class ScenesDataset(CocoDataset):
     METAINFO = {'classes': OBJECT_CLASSES, 'palette': OBJECT_PALETTE}
 
     def __init__(self, split: str, **options: Any) -> None:
-        spec = take_spec('ScenesDataset', split, options)
+        self._spec = spec = take_spec('ScenesDataset', split, options)
         metainfo = {
             **(options.pop('metainfo', None) or {}),
             'scenes': {'split': split, **spec.as_dict()},
         }
         super().__init__(
-            data_root=str(ensure_scenes(spec)),
+            data_root=str(scenes_folder(spec).absolute()),
             ann_file=annotation_path(split),
             data_prefix={'img': f'images/{split}', 'seg': f'labels/{split}'},
             metainfo=metainfo,
             **options,
         )
+
+    def full_init(self) -> None:
+        """Make the scenes if need be, and read them; with ``lazy_init`` not before it must be."""
+        if not self._fully_initialized:
+            ensure_scenes(self._spec)
+        super().full_init()

@@ -5,7 +5,7 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from heracles_mm.datasets.cache import ensure_scenes
+from heracles_mm.datasets.cache import ensure_scenes, scenes_folder
 from heracles_mm.datasets.options import take_spec
 from heracles_mm.datasets.parts import LABEL_CLASSES, LABEL_PALETTE
 
@@ -32,12 +32,18 @@ class ScenesSegDataset(BaseSegDataset):
     METAINFO = {'classes': LABEL_CLASSES, 'palette': [list(colour) for colour in LABEL_PALETTE]}
 
     def __init__(self, split: str, **options: Any) -> None:
-        spec = take_spec('ScenesSegDataset', split, options)
+        self._spec = take_spec('ScenesSegDataset', split, options)
         super().__init__(
-            data_root=str(ensure_scenes(spec)),
+            data_root=str(scenes_folder(self._spec).absolute()),
             data_prefix={'img_path': f'images/{split}', 'seg_map_path': f'labels/{split}'},
             img_suffix='.png',
             seg_map_suffix='.png',
             reduce_zero_label=True,
             **options,
         )
+
+    def full_init(self) -> None:
+        """Make the scenes if need be, and read them; with ``lazy_init`` not before it must be."""
+        if not self._fully_initialized:
+            ensure_scenes(self._spec)
+        super().full_init()

@@ -1,5 +1,7 @@
 """mmdet's own pipeline reads the scenes, and reads them exactly."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -84,3 +86,12 @@ def test_a_subset_of_classes_and_pictures(spec: ScenesSpec) -> None:
 def test_a_wrong_option_is_named(options: dict, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         ScenesDataset(**options)
+
+
+def test_its_meta_information_costs_no_scenes(own_cache: Path) -> None:
+    """The libraries' inferencers build a data set with lazy_init for the names of its classes."""
+    dataset = ScenesDataset('val', num_train=2, num_val=2, size=128, lazy_init=True)
+    assert dataset.metainfo['classes']
+    assert not own_cache.exists()
+    assert len(dataset) == 2
+    assert own_cache.exists()

@@ -57,3 +57,12 @@ def test_a_wrong_option_is_named() -> None:
         ScenesSegDataset('val', reduce_zero_label=False)
     with pytest.raises(ValueError, match='the scenes have train and val'):
         ScenesSegDataset('training')
+
+
+def test_its_meta_information_costs_no_scenes(own_cache: Path) -> None:
+    """The libraries' inferencers build a data set with lazy_init for the names of its classes."""
+    dataset = ScenesSegDataset('val', num_train=2, num_val=2, size=128, lazy_init=True)
+    assert dataset.metainfo['classes']
+    assert not own_cache.exists()
+    assert len(dataset) == 2
+    assert own_cache.exists()
