@@ -47,8 +47,7 @@ class ScenesDataset(CocoDataset):
             **options,
         )
 
-    def full_init(self) -> None:
-        """Make the scenes if need be, and read them; with ``lazy_init`` not before it must be."""
-        if not self._fully_initialized:
-            ensure_scenes(self._spec)
-        super().full_init()
+    def load_data_list(self) -> list[dict]:
+        """Make the scenes if need be, and list them; with ``lazy_init`` not before it must be."""
+        ensure_scenes(self._spec)
+        return super().load_data_list()
