@@ -142,13 +142,13 @@ def iter_split_files(spec: ScenesSpec, split: str) -> Iterator[tuple[str, bytes]
     annotations: list[dict[str, Any]] = []
     for index in range(spec.count(split)):
         scene = compose_scene(spec, split, index)
-        file_name = f'{index:06d}.png'
-        yield f'images/{split}/{file_name}', _png(scene.image)
-        yield f'labels/{split}/{file_name}', _png(scene.labels)
+        image_path, labels_path = scene_paths(split, index)
+        yield image_path, _png(scene.image)
+        yield labels_path, _png(scene.labels)
         images.append(
             {
                 'id': index,
-                'file_name': file_name,
+                'file_name': image_path.rpartition('/')[2],
                 'width': spec.size,
                 'height': spec.size,
                 'backgrounds': [
@@ -178,9 +178,13 @@ def iter_split_files(spec: ScenesSpec, split: str) -> Iterator[tuple[str, bytes]
 def split_paths(spec: ScenesSpec, split: str) -> Iterator[str]:
     """Paths of what :func:`iter_split_files` gives, without composing anything."""
     for index in range(spec.count(split)):
-        for kind in ('images', 'labels'):
-            yield f'{kind}/{split}/{index:06d}.png'
+        yield from scene_paths(split, index)
     yield annotation_path(split)
+
+
+def scene_paths(split: str, index: int) -> tuple[str, str]:
+    """Paths of a scene's picture and of its label map, relative to the scenes' folder."""
+    return f'images/{split}/{index:06d}.png', f'labels/{split}/{index:06d}.png'
 
 
 def annotation_path(split: str) -> str:

@@ -1,5 +1,6 @@
 """What a checkpoint may hold for a weight that lives on a grid of any size."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ class ShapeError(ValueError):
     """A stored tensor of a shape that no grid explains."""
 
 
-class OnAnyGrid(nn.Module):
+class OnAnyGrid(nn.Module, ABC):
     """A module whose one parameter ``weight`` is read from a checkpoint on whatever grid it is."""
 
     def _load_from_state_dict(
@@ -34,13 +35,13 @@ class OnAnyGrid(nn.Module):
             state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
 
+    @abstractmethod
     def _fit(self, weight: Tensor, key: str) -> Tensor:
         """A stored weight on this module's grid.
 
         Raises:
             ValueError: it cannot be one of its weights (:func:`check_stored`).
         """
-        raise NotImplementedError
 
 
 def check_stored(weight: Tensor, key: str, leading: tuple[int, ...], owner: str) -> None:

@@ -15,14 +15,12 @@ from mmengine.structures import BaseDataElement
 from heracles_mm.export.building import preprocessing
 from heracles_mm.tools.errors import ToolError
 from heracles_mm.visualization import (
+    LEAST_SCORE,
     Detections,
     plot_classes,
     plot_detections,
     plot_label_maps,
 )
-
-LEAST_SCORE = 0.5
-"""Detections below it are left out of the pictures."""
 
 Pair = tuple[BaseDataElement, BaseDataElement]
 """Ground truth and prediction of one picture."""

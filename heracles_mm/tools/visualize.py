@@ -29,6 +29,7 @@ from heracles_mm.tools.errors import OneLineParser, ToolError, run_tool
 from heracles_mm.tools.progress import Steps
 from heracles_mm.tools.trained_backbone import read_picture, trained_backbone
 from heracles_mm.visualization import (
+    LEAST_SCORE,
     check_picture_path,
     counts_epochs,
     effective_receptive_field,
@@ -233,7 +234,7 @@ def _parser() -> OneLineParser:
     predictions.add_argument(
         '--score',
         type=float,
-        default=0.5,
+        default=LEAST_SCORE,
         metavar='S',
         help='least score of the detections shown (default: %(default)s)',
     )

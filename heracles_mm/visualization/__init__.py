@@ -5,7 +5,7 @@ from heracles_mm.visualization.activations import activation_scales, plot_activa
 from heracles_mm.visualization.classes import plot_classes
 from heracles_mm.visualization.costs import plot_costs
 from heracles_mm.visualization.curves import plot_curves, plot_runs
-from heracles_mm.visualization.detections import Detections, plot_detections
+from heracles_mm.visualization.detections import LEAST_SCORE, Detections, plot_detections
 from heracles_mm.visualization.features import plot_features
 from heracles_mm.visualization.filters import plot_channels, plot_filters
 from heracles_mm.visualization.gates import gate_values, plot_gates
@@ -18,6 +18,7 @@ from heracles_mm.visualization.saving import check_picture_path, save_figure
 from heracles_mm.visualization.scalars import counts_epochs, find_scalars, read_scalars
 
 __all__ = [
+    'LEAST_SCORE',
     'Detections',
     'activation_scales',
     'check_picture_path',

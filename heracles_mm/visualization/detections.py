@@ -8,6 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+LEAST_SCORE = 0.5
+"""Detections below it are usually left out of pictures (never out of an AP)."""
+
 
 @dataclass(frozen=True)
 class Detections:
