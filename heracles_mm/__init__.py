@@ -1,7 +1,7 @@
 """heracles_mm: the spectral vision backbones Heracles and HAMSA for OpenMMLab and plain torch.
 
-Importing this package registers the backbones in mmengine's root registry; it needs torch and
-mmengine alone.
+Importing this package registers the backbones in mmengine's root registry, and answers for mmcv's
+operators where none are compiled; it needs torch and mmengine alone.
 """
 
 try:
@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:
         name='mmengine',
     ) from None
 
+from heracles_mm import mmcv_ops  # noqa: F401  (mmcv's operators, where no compiled ones are)
 from heracles_mm.backbones import Hamsa, Heracles
 from heracles_mm.configs import config_path
 

@@ -106,8 +106,31 @@ def test_the_licence_travels_and_is_named(files):
     assert 'License-Expression: Apache-2.0' in files[f'{INFO}/METADATA'].decode().splitlines()
 
 
+def test_the_wheel_answers_for_mmcv_from_the_start(wheel, tmp_path):
+    """Python reads the line of `heracles_mm.pth` in site-packages before it runs anything."""
+    pytest.importorskip('mmcv.ops')
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        'import sys, site\n'
+        'sys.meta_path[:] = [each for each in sys.meta_path if "Mmcv" not in repr(each)]\n'
+        'sys.modules.pop("_heracles_mm_finder", None)\n'
+        f'sys.path.insert(0, {str(tmp_path)!r})\n'
+        f'site.addsitedir({str(tmp_path)!r})\n'
+        'assert "torch" not in sys.modules\n'
+        'import mmcv.ops, mmcv._ext\n'
+        'print(mmcv._ext.__file__)'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f'{tmp_path}/heracles_mm/mmcv_ops/extension.py'
+
+
 def test_nothing_else_travels(files):
-    assert {name.split('/')[0] for name in files} == {'heracles_mm', INFO}
+    startup = {'_heracles_mm_finder.py', 'heracles_mm.pth'}
+    assert {name.split('/')[0] for name in files} == {'heracles_mm', INFO, *startup}
     assert not [name for name in files if 'tests' in name or '__pycache__' in name]
 
 

@@ -1,0 +1,222 @@
+"""mmcv's operators by torchvision and plain torch beside a compiled mmcv: differences and times.
+
+    python benchmarks/mmcv_operators.py [--compiled mmcv-2.1.0-*.whl] [--rounds 7] [--threads 1]
+
+Sizes are those of a detector on a picture of 800 x 1344. Each operator runs forward, and backward
+where it has gradients, in interleaved rounds; a difference is the largest one over the largest
+value. The last row is a training step of Mask R-CNN with our nano backbone, as the demo trains it.
+"""
+
+import argparse
+import glob
+import importlib.util
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from torch import Tensor
+
+import heracles_mm.mmcv_ops.extension as ours
+from heracles_mm import config_path
+from heracles_mm.benchmark.machine import environment
+from heracles_mm.benchmark.timing import Budget, interleave, ratios
+
+ROOT = Path(__file__).parents[1]
+WHEELS = ROOT.parent / 'shared' / 'wheels' / 'mmcv-2.1.0-*.whl'
+
+
+def load_compiled(pattern: str | None = None) -> ModuleType:
+    """Load the compiled operators of this wheel, of COMPILED_MMCV, or of one beside the checkout.
+
+    Raises:
+        FileNotFoundError: there is no such wheel.
+        ImportError: it was compiled for another Python, platform or torch.
+    """
+    pattern = pattern or os.environ.get('COMPILED_MMCV') or str(WHEELS)
+    wheel = next(iter(glob.glob(pattern)), None)
+    if wheel is None:
+        raise FileNotFoundError(f'no wheel of a compiled mmcv at {pattern}')
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.startswith('mmcv/_ext'))
+        spec = importlib.util.spec_from_file_location('mmcv._ext', archive.extract(name, folder))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def operators(extension: ModuleType) -> Iterator[None]:
+    """Let all of `mmcv.ops` use one set of operators."""
+    import mmcv.ops  # noqa: F401
+
+    users = [
+        module
+        for name, module in sys.modules.items()
+        if name.startswith('mmcv.ops.') and hasattr(module, 'ext_module')
+    ]
+    before = [module.ext_module for module in users]
+    try:
+        for module in users:
+            module.ext_module = extension
+        yield
+    finally:
+        for module, extension in zip(users, before):
+            module.ext_module = extension
+
+
+def random_boxes(count: int) -> Tensor:
+    """(N, 4) float32 boxes of a picture of 1344 x 800, many of them over each other."""
+    start = torch.rand(count, 2) * torch.tensor([1200.0, 700.0])
+    start = start[torch.randint(count // 4, (count,))] + 30 * torch.rand(count, 2)
+    return torch.cat([start, start + 16 + 128 * torch.rand(count, 2)], dim=1)
+
+
+def random_rois(count: int) -> Tensor:
+    return torch.cat([torch.zeros(count, 1), random_boxes(count)], dim=1)
+
+
+def cases() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
+    """Operator -> a call of it and the tensors that it takes and that want gradients."""
+    from mmcv import ops
+
+    torch.manual_seed(0)
+    boxes, scores = random_boxes(1000), torch.rand(1000)
+    dets = torch.cat([boxes, scores[:, None]], dim=1)
+    rois, few = random_rois(512), random_rois(64)
+
+    def soft(method: str) -> Callable[[], Tensor]:
+        return lambda: ops.soft_nms(boxes, scores, 0.3, method=method)[0]
+
+    maps = torch.randn(1, 256, 100, 168)
+    small = torch.randn(2, 64, 64, 64)
+    offset, mask = torch.randn(2, 18, 64, 64), torch.rand(2, 9, 64, 64)
+    weight = torch.randn(64, 64, 3, 3)
+    return {
+        'nms': (lambda: ops.nms(boxes, scores, 0.5)[1], []),
+        'nms, offset 1': (lambda: ops.nms(boxes, scores, 0.5, offset=1)[1], []),
+        'softnms, linear': (soft('linear'), []),
+        'softnms, gaussian': (soft('gaussian'), []),
+        'nms_match': (lambda: torch.cat(ops.nms_match(dets, 0.5)), []),
+        'roi_align, 7 x 7': (lambda x: ops.roi_align(x, rois, 7, 1 / 8, 0), [maps]),
+        'roi_align, 14 x 14': (lambda x: ops.roi_align(x, rois[:128], 14, 1 / 8, 0), [maps]),
+        'roi_align, max': (lambda x: ops.roi_align(x, few, 7, 1 / 8, 2, 'max'), [maps]),
+        'roi_pool': (lambda x: ops.roi_pool(x, few, 7, 1 / 8), [maps]),
+        'deform_conv': (
+            lambda x, o, w: ops.deform_conv2d(x, o, w, 1, 1),
+            [small, offset, weight],
+        ),
+        'modulated_deform_conv': (
+            lambda x, o, m, w: ops.modulated_deform_conv2d(x, o, m, w, None, 1, 1),
+            [small, offset, mask, weight],
+        ),
+        'psamask': (lambda x: ops.PSAMask('collect', (19, 19))(x), [torch.randn(2, 361, 20, 20)]),
+        'carafe': (
+            lambda x, m: ops.carafe(x, m, 5, 1, 2),
+            [torch.randn(1, 64, 50, 84), torch.rand(1, 25, 100, 168)],
+        ),
+        'sigmoid_focal_loss': (
+            lambda x: ops.sigmoid_focal_loss(x, torch.arange(20000) % 81, 2.0, 0.25, None, 'sum'),
+            [torch.randn(20000, 80)],
+        ),
+        'softmax_focal_loss': (
+            lambda x: ops.softmax_focal_loss(x, torch.arange(20000) % 80, 2.0, 0.25, None, 'sum'),
+            [torch.randn(20000, 80)],
+        ),
+    }
+
+
+def training_step() -> Callable[[], list[Tensor]]:
+    """A step of the demo's detector that changes no weight; it returns the losses."""
+    cfg = Config.fromfile(config_path('mask_rcnn_heracles_nano_scenes'))
+    cfg.work_dir, cfg.log_level = tempfile.mkdtemp(), 'ERROR'
+    runner = Runner.from_cfg(cfg)
+    model, batch = runner.model.train(), next(iter(runner.build_dataloader(cfg.train_dataloader)))
+
+    def step() -> list[Tensor]:
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            losses = model(**model.data_preprocessor(batch, True), mode='loss')
+            total, named = model.parse_losses(losses)
+            model.zero_grad()
+            total.backward()
+        return [*named.values()]
+
+    return step
+
+
+def outcome(function: Callable[..., Tensor], tensors: list[Tensor]) -> list[Tensor]:
+    """What an operator returns, and the gradients of a weighted sum of it."""
+    leaves = [each.detach().requires_grad_() for each in tensors]
+    output = function(*leaves)
+    if not leaves:
+        return [output]
+    weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(0))
+    return [output.detach(), *torch.autograd.grad(output, leaves, weights)]
+
+
+def difference(own: list[Tensor], theirs: list[Tensor]) -> float:
+    """The largest difference over the largest value, of the tensor where that is largest."""
+    return max(
+        float((mine.double() - other.double()).abs().max() / other.double().abs().max())
+        for mine, other in zip(own, theirs)
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--compiled', help='a wheel of mmcv with compiled operators')
+    parser.add_argument('--rounds', type=int, default=7, help='rounds of each operator')
+    parser.add_argument('--threads', type=int, default=1, help='threads of torch')
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    try:
+        compiled = load_compiled(args.compiled)
+    except (FileNotFoundError, ImportError) as error:
+        parser.error(str(error))
+    machine = environment(torch.device('cpu'))
+    print(f'torch {machine["torch"]}, {machine["cpu"]}, threads: {machine["threads"]}\n')
+    print('| operator | difference | time over compiled, quartiles | seconds |\n|---|---|---|---|')
+    runs = {name: lambda c=case: outcome(*c) for name, case in cases().items()}
+    runs['training step, Mask R-CNN'] = training_step()
+    for name, run in runs.items():
+        print(row(name, run, compiled, args.rounds), flush=True)
+    return 0
+
+
+def row(name: str, run: Callable[[], list[Tensor]], compiled: ModuleType, rounds: int) -> str:
+    """A line of the table."""
+
+    def under(extension: ModuleType) -> Callable[[], list[Tensor]]:
+        def call() -> list[Tensor]:
+            with operators(extension):
+                return run()
+
+        return call
+
+    own, theirs = under(ours), under(compiled)
+    calls = {'own': own}
+    try:
+        apart = f'{difference(own(), theirs()):.1e}'
+        calls['compiled'] = theirs
+    except RuntimeError:  # 'implementation for device cpu not found'
+        apart = 'no compiled one for a CPU'
+    times = interleave(calls, Budget(rounds, 0, rounds), torch.device('cpu'), seed=0)
+    seconds = sorted(times['own'])[rounds // 2]
+    ratio = '-'
+    if 'compiled' in times:
+        found = ratios(times, 'compiled')['own']
+        ratio = f'{found.median:.2f} ({found.q1:.2f} to {found.q3:.2f})'
+    return f'| {name} | {apart} | {ratio} | {seconds:.4f} |'
+
+
+if __name__ == '__main__':
+    sys.exit(main())

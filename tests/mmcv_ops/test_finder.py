@@ -1,0 +1,90 @@
+"""Where `mmcv._ext` comes from: ours last, whatever is imported first."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+installed = pytest.mark.skipif(
+    importlib.util.find_spec('_heracles_mm_finder') is None,
+    reason='heracles_mm is on the path but not installed: only then must it be imported first',
+)
+
+
+def run(code: str, *paths: Path, cwd: Path = ROOT) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=cwd,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, paths))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@installed
+@pytest.mark.parametrize('library', ['mmdet', 'mmseg', 'mmpretrain'])
+def test_a_library_may_be_imported_first(library, tmp_path):
+    pytest.importorskip(library)
+    code = f'import {library}.apis, heracles_mm, mmcv._ext; print(mmcv._ext.__file__)'
+    assert run(code, cwd=tmp_path)[-1].endswith(('extension.py', '.so', '.pyd'))
+
+
+@installed
+def test_an_interpreter_starts_with_nothing_but_the_finder():
+    code = 'import sys; print(*sorted(name for name in sys.modules if "heracles" in name))'
+    assert run(code) == ['_heracles_mm_finder']
+
+
+def test_after_a_library_failed_it_imports_once_heracles_mm_is_there(tmp_path):
+    """A notebook on a checkout that is not installed: the first cell fails, the second helps."""
+    pytest.importorskip('mmdet')
+    code = (
+        'import sys\n'
+        'sys.meta_path[:] = [each for each in sys.meta_path if "Mmcv" not in repr(each)]\n'
+        'try: import mmdet.apis\n'
+        'except ImportError as error: print(error.name)\n'
+        'import heracles_mm\n'
+        'import mmdet.apis, mmcv._ext\n'
+        'print(mmcv._ext.nms)'
+    )
+    assert run(code, ROOT, cwd=tmp_path)
+
+
+def fake_mmcv(folder: Path) -> Path:
+    (folder / 'mmcv').mkdir()
+    (folder / 'mmcv' / '__init__.py').touch()
+    return folder
+
+
+def test_operators_of_mmcvs_own_win(tmp_path):
+    """A file in mmcv's folder stands for the compiled one: both are found by Python itself."""
+    (fake_mmcv(tmp_path) / 'mmcv' / '_ext.py').write_text('own = True')
+    for first, second in (('heracles_mm', 'mmcv._ext'), ('mmcv._ext', 'heracles_mm')):
+        code = f'import {first}, {second}, mmcv._ext; print(mmcv._ext.own)'
+        assert run(code, tmp_path, ROOT) == ['True']
+
+
+def test_it_answers_for_nothing_else(tmp_path):
+    code = (
+        'import heracles_mm, importlib.util as util\n'
+        'print(util.find_spec("mmcv._ext") is not None, util.find_spec("mmcv._other"),'
+        ' util.find_spec("_ext"))'
+    )
+    assert run(code, fake_mmcv(tmp_path), ROOT) == ['True None None']
+
+
+def test_mmengine_takes_mmcv_for_a_whole_one():
+    """It looks for the module without importing it, and then asks for deformable layers."""
+    pytest.importorskip('mmcv.ops')
+    code = (
+        'import heracles_mm\n'
+        'from mmengine.utils.dl_utils import mmcv_full_available\n'
+        'print(mmcv_full_available())'
+    )
+    assert run(code) == ['True']
