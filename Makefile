@@ -1,12 +1,12 @@
-# STACK=openmmlab (default) or onedl; PYTHON=/path/to/python3.11 to choose the interpreter;
+# STACK=openmmlab (default) or onedl; PYTHON=/path/to/python3.13 to choose the interpreter;
 # TASK=detection (default) or segmentation and BACKBONE=heracles (default) or hamsa are what the demo
 # trains.
 STACK ?= openmmlab
 VENV := .venv$(if $(filter onedl,$(STACK)),-onedl)
 PY := $(VENV)/bin/python
 # Any Python from 3.6 can run the set-up, which then looks for one in range.
-BOOT = $(or $(firstword $(foreach name,python3 $(addprefix python3.,11 12 10),$(shell command -v $(name)))),\
-  $(error No Python found: install 3.10, 3.11 or 3.12))
+BOOT = $(or $(firstword $(foreach name,python3 $(addprefix python3.,11 12 13 10 14),$(shell command -v $(name)))),\
+  $(error No Python found: install one of 3.10 to 3.14))
 SETUP = $(BOOT) tools/setup_env.py
 BACKBONE ?= heracles
 TASK ?= detection
@@ -27,9 +27,9 @@ help:
 	@echo 'make lock | licences | audit | versions   what is needed: pin it with hashes, list licences,'
 	@echo '            look for known holes, try old and new releases (an hour): SECURITY.md'
 	@echo 'make env    only make or refresh the environment that the three above use'
-	@echo 'make clean  remove the environments and build outputs, keep results and the wheel cache'
-	@echo 'Options: STACK=onedl for the maintained forks, PYTHON=python3.12 for another interpreter,'
-	@echo 'FORCE_CUDA=1 to insist on CUDA ops, HERACLES_WHEELS=folder with ready mmcv wheels.'
+	@echo 'make clean  remove the environments and build outputs, keep results'
+	@echo 'Options: STACK=onedl for the maintained forks, PYTHON=python3.12 for another interpreter'
+	@echo '(3.10 to 3.14).'
 
 env:
 	@$(SETUP) --stack '$(STACK)' --python '$(PYTHON)'
@@ -55,8 +55,8 @@ $(SUPPLY)/bin/pip-audit:
 	$(BOOT) -m venv $(SUPPLY)
 	$(SUPPLY)/bin/pip install --quiet pip-audit==2.10.1 uv==0.13.9
 
-lock: env $(SUPPLY)/bin/pip-audit
-	$(PY) requirements/lock.py $(PY) $(SUPPLY)/bin/uv
+lock: $(SUPPLY)/bin/pip-audit
+	$(SUPPLY)/bin/python requirements/lock.py $(SUPPLY)/bin/uv
 
 licences: env
 	$(PY) requirements/licences.py
@@ -70,5 +70,5 @@ versions: env $(SUPPLY)/bin/pip-audit
 	PATH="$(CURDIR)/$(SUPPLY)/bin:$$PATH" $(PY) requirements/versions.py $(ARGS)
 
 clean:
-	@$(SETUP) --clean
-	@rm -rf $(SUPPLY)
+	@rm -rf $(SUPPLY) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@$(SETUP) --clean --stack openmmlab; $(SETUP) --clean --stack onedl

@@ -22,10 +22,6 @@ except ModuleNotFoundError:  # Python 3.10, where pytest brings it
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-from setup_env import BUILD_TOOLS  # noqa: E402
-
 PAGE = ROOT / 'docs' / 'licences.md'
 KNOWN = {'cuda-toolkit': 'none named: an empty package that asks for the nvidia ones'}
 """What the metadata do not say."""
@@ -42,13 +38,13 @@ Linux with Python 3.11, in their own words. The OneDL forks (`onedl-*`) are not 
 
 
 def roots() -> dict[str, list[str]]:
-    """What is asked for, by who asks: the package, each of its extras, and mmcv's build."""
+    """What is asked for, by who asks: the package and each of its extras."""
     project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
     extras = project['optional-dependencies']
-    lines = {'the package': project['dependencies'], 'openmmlab': extras['openmmlab']}
-    lines |= {"mmcv's build": BUILD_TOOLS, **extras}
-    del lines['onedl']
-    return lines
+    return {
+        'the package': project['dependencies'],
+        **{extra: lines for extra, lines in extras.items() if extra != 'onedl'},
+    }
 
 
 def closure(lines: list[str]) -> Iterator[str]:

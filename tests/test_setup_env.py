@@ -1,432 +1,326 @@
-"""The parts of the set-up that decide, without network and without installing anything."""
+"""The set-up chooses right, says what is wrong and recovers: with stand-ins for Python, pip and uv.
+
+Every test runs the program in a small checkout of its own. A stand-in for Python is a shell script
+that answers the probe, copies itself for `-m venv`, and for `-m pip` does what the file `pip` says.
+"""
 
 import ast
-import importlib.util
-import json
 import os
-import re
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
-import zipfile
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-ROOT = Path(__file__).parents[1]
-spec = importlib.util.spec_from_file_location('setup_env', ROOT / 'tools' / 'setup_env.py')
-assert spec and spec.loader
-setup_env = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(setup_env)
-
-KEY = setup_env.build_key('cp311', 'linux_x86_64', '')
-WHEEL = setup_env.wheel_name('mmcv==2.1.0', 'cp311', 'linux_x86_64')
-
-
-def write_wheel(path: Path, links: bytes = b'libtorch_cpu.so') -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, 'w') as archive:
-        archive.writestr('mmcv/_ext.cpython-311-x86_64-linux-gnu.so', b'\x7fELF' + links)
-    return str(path)
-
-
-def made_environment(tmp_path: Path, **note) -> 'setup_env.Environment':
-    """An environment as a finished set-up leaves it, with this test's own interpreter."""
-    environment = setup_env.Environment(str(tmp_path / '.venv'))
-    (tmp_path / '.venv' / 'bin').mkdir(parents=True)
-    (tmp_path / '.venv' / 'bin' / 'python').symlink_to(sys.executable)
-    ours = list(sys.version_info[:2])
-    environment.write(
-        **{'place': environment.path, 'python': ours, 'inputs': 'key', 'cuda': '', **note}
-    )
-    return environment
+TOOL = Path(__file__).parents[1] / 'tools' / 'setup_env.py'
+PYTHON = """#!/bin/sh
+cd {here}
+case "$*" in
+  *version_info*) {probe};;
+  '-m venv '*) mkdir -p "$3/bin"; cp {name} "$3/bin/python{version}"
+    ln -sf python{version} "$3/bin/python"; echo venv >> calls;;
+  '-m pip '*) echo "$*" >> calls; . ./pip;;
+  *'import heracles_mm, mmdet.apis') echo check >> calls; . ./check;;
+esac
+"""
+UV = """#!/bin/sh
+cd {here}
+case "$1" in
+  venv) for folder; do :; done; ./python3.11 -m venv "$folder"; echo "uv $*" >> calls;;
+  pip) echo "uv $*" >> calls; . ./pip;;
+esac
+"""
 
 
-# ---- the interpreter
+class Checkout:
+    """A checkout in `root`; `here` holds the stand-ins and is the whole path."""
+
+    def __init__(self, folder):
+        self.root, self.here = folder / 'root', folder / 'here'
+        (self.root / 'tools').mkdir(parents=True)
+        self.here.mkdir()
+        shutil.copy(TOOL, self.root / 'tools')
+        (self.root / 'pyproject.toml').touch()
+        for name in ('pip', 'check', 'calls'):
+            (self.here / name).touch()
+        for tool in ('mkdir', 'cp', 'ln', 'sleep', 'touch'):
+            (self.here / tool).symlink_to(shutil.which(tool))
+        self.environment = self.root / '.venv'
+        self.python('3.11')
+
+    def add(self, name, script, **words):
+        (self.here / name).write_text(script.format(here=self.here, name=name, **words))
+        (self.here / name).chmod(0o755)
+
+    def python(self, version, name='', probe='echo {}'):
+        name = name or f'python{version}'
+        self.add(name, PYTHON, version=version, probe=probe.format(version))
+
+    def start(self, *arguments, **environment):
+        return subprocess.Popen(
+            [sys.executable, self.root / 'tools' / 'setup_env.py', *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={'PATH': str(self.here), **environment},
+            start_new_session=True,  # as a terminal's job, which Ctrl-C reaches as a whole
+        )
+
+    def call(self, *arguments, **environment):
+        """Run the program and return its exit code, and the lines of stdout and stderr."""
+        process = self.start(*arguments, **environment)
+        out, errors = process.communicate(timeout=60)
+        return process.returncode, out.splitlines(), errors.splitlines()
+
+    def set_up(self, *arguments, **environment):
+        """Run the program, which must succeed, and return what it called."""
+        (self.here / 'calls').write_text('')
+        assert self.call(*arguments, **environment)[::2] == (0, [])
+        return self.calls()
+
+    def fail(self, *arguments):
+        """Run the program, which must fail, and return its last line on stderr."""
+        code, _, errors = self.call(*arguments)
+        assert code == 1
+        assert 'Traceback' not in '\n'.join(errors)
+        return errors[-1]
+
+    def calls(self):
+        return [line.partition(' install ')[0] for line in self.lines()]
+
+    def lines(self):
+        return (self.here / 'calls').read_text().splitlines()
+
+    def wait_for(self, name):
+        deadline = time.monotonic() + 30
+        while not (self.here / name).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
-def test_every_example_of_help_parses():
-    _, _, block = setup_env.make_parser().format_help().partition('examples:\n')
-    lines = [line.split() for line in block.splitlines()]
-    assert lines
-    for python, script, *words in lines:
-        assert (python, script) == ('python3', 'tools/setup_env.py')
-        setup_env.make_parser().parse_args(words)
-
-
-def test_an_old_python_can_read_the_tool_and_say_that_it_is_too_old():
-    ast.parse((ROOT / 'tools' / 'setup_env.py').read_text(), feature_version=(3, 6))
-
-
-@given(st.tuples(st.integers(2, 4), st.integers(0, 30)))
-def test_exactly_3_10_to_3_12_are_taken(version):
-    refused = setup_env.objection('python', (version, ''))
-    assert bool(refused) == (version not in [(3, 10), (3, 11), (3, 12)])
-
-
-def test_the_first_usable_python_is_chosen():
-    there = {'python3.11': ((3, 11), 'ensurepip'), 'python3.12': ((3, 12), '')}
-    assert setup_env.choose_python('', there.get) == 'python3.12'
-
-
-def test_a_requested_python_is_never_replaced_by_another():
-    with pytest.raises(setup_env.SetupError, match=r'/my/python is 3\.9; install one or name it'):
-        setup_env.choose_python('/my/python', {'/my/python': ((3, 9), '')}.get)
-
-
-def test_a_python_without_venv_names_the_package_to_install():
-    with pytest.raises(setup_env.SetupError, match=r'no module ensurepip .*python3\.11-venv'):
-        setup_env.choose_python('python3.11', {'python3.11': ((3, 11), 'ensurepip')}.get)
-
-
-def test_probing_a_real_python_and_a_missing_one():
-    assert setup_env.probe_python(sys.executable) == (sys.version_info[:2], '')
-    assert setup_env.probe_python('/no/such/python') is None
-
-
-# ---- which wheel fits
-
-
-def test_the_pins_come_from_pyproject():
-    text = (ROOT / 'pyproject.toml').read_text()
-    assert setup_env.pinned('mmcv', text) == 'mmcv==2.1.0'
-    assert setup_env.pinned('onedl-mmcv', text) == 'onedl-mmcv==2.3.6'
-
-
-def test_a_wheel_is_found_side_by_side_and_below_its_key(tmp_path):
-    flat = write_wheel(tmp_path / 'flat' / WHEEL)
-    kept = write_wheel(tmp_path / 'cache' / KEY / WHEEL)
-    folders = [str(tmp_path / 'cache'), str(tmp_path / 'none'), str(tmp_path / 'flat')]
-    assert setup_env.find_wheels(folders, WHEEL, KEY, '') == [kept, flat]
-
-
-@pytest.mark.parametrize(
-    'path',
-    [
-        'mmcv-2.1.0-cp312-cp312-linux_x86_64.whl',
-        'mmcv-2.1.0-cp311-cp311-linux_aarch64.whl',
-        'mmcv-2.2.0-cp311-cp311-linux_x86_64.whl',
-        'onedl_mmcv-2.1.0-cp311-cp311-linux_x86_64.whl',
-        'mmcv-2.1.0-cp311-cp311-linux_x86_64.whl.1234.partial',
-        'torch2.11.0-cp311-linux_x86_64-cpu/' + WHEEL,
-        'torch2.12.1-cp311-linux_x86_64-cu130/' + WHEEL,
-    ],
-)
-def test_a_wheel_of_another_python_platform_version_torch_or_device_is_passed_over(tmp_path, path):
-    write_wheel(tmp_path / path)
-    assert setup_env.find_wheels([str(tmp_path)], WHEEL, KEY, '') == []
-
-
-def test_cpu_and_cuda_wheels_do_not_stand_in_for_each_other(tmp_path):
-    cpu = write_wheel(tmp_path / 'cpu' / WHEEL)
-    cuda = write_wheel(tmp_path / 'cuda' / WHEEL, b'libtorch_cuda.so')
-    folders = [str(tmp_path / 'cpu'), str(tmp_path / 'cuda')]
-    assert setup_env.find_wheels(folders, WHEEL, KEY, '') == [cpu]
-    assert setup_env.find_wheels(folders, WHEEL, KEY, 'cu130') == [cuda]
-
-
-def test_a_truncated_wheel_is_passed_over(tmp_path):
-    whole = Path(write_wheel(tmp_path / WHEEL))
-    whole.write_bytes(whole.read_bytes()[:60])
-    for cuda in ('', 'cu130'):
-        assert setup_env.find_wheels([str(tmp_path)], WHEEL, KEY, cuda) == []
-
-
-def test_folders_cache_first_then_the_named_then_the_one_beside(tmp_path):
-    environ = {'XDG_CACHE_HOME': str(tmp_path), 'HERACLES_WHEELS': str(tmp_path)}
-    assert setup_env.wheel_folders(environ, '/code/main') == [
-        str(tmp_path / 'heracles_mm' / 'wheels'),
-        str(tmp_path),
-        '/code/shared/wheels',
-    ]
-
-
-def test_a_mistyped_wheel_folder_does_not_cost_a_silent_build(tmp_path):
-    with pytest.raises(setup_env.SetupError, match=r'HERACLES_WHEELS=.* is no folder'):
-        setup_env.wheel_folders({'HERACLES_WHEELS': str(tmp_path / 'typo')})
-
-
-def test_keeping_a_wheel_leaves_nothing_half_written(tmp_path):
-    built = write_wheel(tmp_path / 'work' / WHEEL)
-    kept = setup_env.keep(built, str(tmp_path / 'cache' / KEY))
-    assert Path(kept).read_bytes() == Path(built).read_bytes()
-    assert os.listdir(tmp_path / 'cache' / KEY) == [WHEEL]
-
-
-# ---- CPU or CUDA
-
-
-@pytest.mark.parametrize(
-    ('gpu', 'nvcc', 'force', 'expected'),
-    [
-        (True, 'release 13.0, V13.0.88', False, 'cu130'),
-        (True, 'release 13.1, V13.1.2', False, 'cu130'),  # minor versions are compatible
-        (True, 'release 12.4, V12.4.1', False, ''),
-        (True, '', False, ''),
-        (False, 'release 13.0, V13.0.88', False, ''),
-        (False, 'release 13.0, V13.0.88', True, 'cu130'),
-    ],
-)
-def test_cuda_ops_need_a_gpu_and_the_nvcc_of_torch(gpu, nvcc, force, expected):
-    facts = {'gpu': gpu, 'nvcc': nvcc, 'cuda': '13.0'}
-    cuda, why = setup_env.choose_cuda(facts, force)
-    assert cuda == expected
-    assert bool(cuda) == ('CPU ops only' not in why)
-
-
-def test_insisting_on_cuda_without_nvcc_is_an_error():
-    with pytest.raises(setup_env.SetupError, match='FORCE_CUDA=1 cannot be met: there is no nvcc'):
-        setup_env.choose_cuda({'gpu': True, 'nvcc': '', 'cuda': '13.0'}, force=True)
-
-
-# ---- refusals before minutes are lost
-
-
-def test_no_compiler_and_no_headers(monkeypatch):
-    monkeypatch.delenv('CXX', raising=False)
-    facts = {'linker': 'g++', 'header': '/usr/include/python3.11/Python.h'}
-    with pytest.raises(setup_env.SetupError, match=r'no C\+\+ compiler: .* HERACLES_WHEELS'):
-        setup_env.check_compiler(facts, which=lambda name: None, isfile=lambda path: True)
-    with pytest.raises(setup_env.SetupError, match=r'no Python headers: .*Python\.h is missing'):
-        setup_env.check_compiler(facts, which=lambda name: name, isfile=lambda path: False)
-    setup_env.check_compiler(facts, which=lambda name: name, isfile=lambda path: True)
-
-
-def test_no_room_names_the_place_and_what_is_needed(tmp_path):
-    setup_env.check_room(str(tmp_path / 'not' / 'yet'), 1, 'the environment')
-    with pytest.raises(setup_env.SetupError, match=rf'free in {tmp_path}, 1024 GiB are needed'):
-        setup_env.check_room(str(tmp_path / 'x'), 1024 * setup_env.GIB, 'it')
-
-
-@pytest.mark.parametrize(
-    ('text', 'cause'),
-    [
-        ('OSError: [Errno 28] No space left on device', 'the disk is full'),
-        ('Retrying after NewConnectionError(...)', 'the package index cannot be reached'),
-        ('c++: fatal error: Killed signal terminated program cc1plus', 'set MAX_JOBS=1'),
-    ],
-)
-def test_a_failure_of_a_known_cause_is_one_sentence(tmp_path, text, cause):
-    log = tmp_path / 'setup.log'
-    log.write_text('ERROR: something\n' + text + '\nERROR: Failed to build')
-    message = str(setup_env.explain(str(log), 'compiling'))
-    assert cause in message
-    assert len(message.splitlines()) == 1
-
-
-def test_another_failure_shows_the_log_from_its_first_error(tmp_path):
-    log = tmp_path / 'build.log'
-    first = 'nms.cpp:7:1: error: expected ; before }'
-    log.write_text('before\n' * 99 + first + '\n' + 'after\n' * 99)
-    message = str(setup_env.explain(str(log), 'compiling')).splitlines()
-    assert str(log) in message[0]
-    assert message[1].strip() == first
-    assert len(message) == 16
-    log.write_text('\n'.join(f'line {i}' for i in range(99)))
-    assert str(setup_env.explain(str(log), 'compiling')).endswith('line 98')
-
-
-# ---- what is there already
+ANEW, AGAIN, NOTHING = ['venv', '-m pip', 'check'], ['-m pip', 'check'], []
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    (tmp_path / 'tools').mkdir()
-    (tmp_path / 'pyproject.toml').write_text('[project]')
-    (tmp_path / 'tools' / 'setup_env.py').write_text('pass')
-    return tmp_path
+    return Checkout(tmp_path)
 
 
-def test_the_key_follows_every_input(checkout):
-    keys = {setup_env.inputs_key('openmmlab', str(checkout))}
-    keys.add(setup_env.inputs_key('onedl', str(checkout)))
-    (checkout / 'pyproject.toml').write_text('[project] ')
-    keys.add(setup_env.inputs_key('openmmlab', str(checkout)))
-    (checkout / 'tools' / 'setup_env.py').write_text('pass ')
-    keys.add(setup_env.inputs_key('openmmlab', str(checkout)))
-    assert len(keys) == 4
-    assert setup_env.inputs_key('openmmlab', str(checkout)) in keys
+# ---- which Python
 
 
-def test_a_finished_environment_is_ready_for_the_same_wishes_only(tmp_path):
-    environment = made_environment(tmp_path)
-    ours = sys.version_info[:2]
-    assert environment.is_ready('key', None, False)
-    assert environment.is_ready('key', ours, False)
-    assert not environment.is_ready('another key', None, False)
-    assert not environment.is_ready('key', (2, 7), False)
-    assert not environment.is_ready('key', None, True)
-    Path(environment.python).unlink()  # the interpreter it was made from is gone
-    assert not environment.is_ready('key', None, False)
+def test_an_old_python_can_read_the_program_and_look_for_a_newer_one():
+    ast.parse(TOOL.read_text(), feature_version=(3, 6))
 
 
-def test_only_a_whole_environment_of_this_place_is_added_to(tmp_path):
-    environment = made_environment(tmp_path)
-    assert environment.is_sound(None)
-    assert not environment.is_sound((2, 7))
-    environment.write(**{**environment.read(), 'place': '/moved/from/here'})
-    assert not environment.is_sound(None)
+@pytest.mark.parametrize('minor', [9, 10, 14, 15])
+def test_python_3_10_to_3_14_are_taken(checkout, minor):
+    checkout.python(f'3.{minor}', name='mine')
+    assert (checkout.call('--python', 'mine')[0] == 0) == (10 <= minor <= 14)
 
 
-def test_an_environment_killed_while_pip_wrote_is_not_trusted(tmp_path, monkeypatch):
-    environment = made_environment(tmp_path)
-    before = environment.read()
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    def failed(*_):
-        raise setup_env.SetupError('no network')
-
-    monkeypatch.setattr(setup_env, 'run', failed)
-    with pytest.raises(setup_env.SetupError):
-        setup_env.pip_install(environment, 'step', 'package')
-    assert environment.read() == before, 'pip undid its work: the next call goes on from here'
-    monkeypatch.setattr(setup_env, 'run', killed)
-    with pytest.raises(KeyboardInterrupt):
-        setup_env.pip_install(environment, 'step', 'package')
-    assert not environment.is_sound(None)
-    assert not environment.is_ready('key', None, False)
+def test_the_first_usable_python_is_taken(checkout):
+    """3.11 first, but a Python that cannot make an environment is passed over."""
+    checkout.python('3.11', probe='echo {}; exit 1')
+    checkout.python('3.10')
+    checkout.python('3.13')
+    checkout.set_up()
+    assert (checkout.environment / 'bin' / 'python3.13').exists()
 
 
-def test_a_half_made_environment_is_made_anew(tmp_path, monkeypatch):
-    environment = setup_env.Environment(str(tmp_path / '.venv'))
-    (tmp_path / '.venv' / 'lib').mkdir(parents=True)
-    (tmp_path / '.venv' / 'lib' / 'half').touch()
-    monkeypatch.setattr(setup_env, 'ROOM_FOR_ENVIRONMENT', 1)
-    for note in ('{"inputs": "ke', '', '{}'):
-        Path(environment.note).write_text(note)
-        assert not environment.is_sound(None)
-    setup_env.create(environment, sys.executable)
-    assert environment.is_sound(sys.version_info[:2])
-    assert not environment.is_ready('key', None, False), 'nothing is installed yet'
-    assert not (tmp_path / '.venv' / 'lib' / 'half').exists()
+def test_without_a_usable_python_one_sentence_names_those_found_and_why_not(checkout):
+    checkout.python('3.8', name='python3')
+    checkout.python('3.11', probe='exit 127')  # pyenv's stand-in for what is not installed
+    checkout.python('3.12', probe='echo {}; exit 1')
+    code, _, errors = checkout.call()
+    assert code == 1
+    assert errors == [
+        'no usable Python: python3.11 is broken, python3.12 has no module ensurepip (Debian and '
+        'Ubuntu: apt install python3.12-venv), python3 is 3.8; install 3.10 to 3.14 or give '
+        'PYTHON=/path/to/python3.13'
+    ]
 
 
-def test_somebody_elses_environment_is_never_removed(tmp_path):
-    environment = setup_env.Environment(str(tmp_path / '.venv'))
-    (tmp_path / '.venv').mkdir()
-    assert not environment.is_foreign(), 'empty: a set-up that was killed at once'
-    (tmp_path / '.venv' / 'pyvenv.cfg').touch()
-    with pytest.raises(setup_env.SetupError, match='was not made by this set-up'):
-        setup_env.create(environment, sys.executable)
-    assert (tmp_path / '.venv' / 'pyvenv.cfg').exists()
+def test_a_requested_python_is_never_replaced_by_another(checkout):
+    assert 'there is no /my/python;' in checkout.fail('--python', '/my/python')
+    assert checkout.lines() == []
 
 
-def test_a_removal_that_is_cut_short_does_not_block_the_next_call(tmp_path, monkeypatch):
-    environment = made_environment(tmp_path)
-    rmtree = setup_env.shutil.rmtree
-
-    def cut_short(path, ignore_errors=False):
-        if os.path.isdir(path):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(setup_env.shutil, 'rmtree', cut_short)
-    with pytest.raises(KeyboardInterrupt):
-        environment.remove()
-    assert not environment.is_foreign()
-    monkeypatch.setattr(setup_env.shutil, 'rmtree', rmtree)
-    environment.remove()
-    assert os.listdir(tmp_path) == []
+# ---- what is called
 
 
-# ---- running
-
-
-def test_a_step_reports_its_seconds_and_hides_the_users_pythonpath(tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv('PYTHONPATH', '/somewhere')
-    log = tmp_path / 'log'
-    code = 'import os; print(os.environ.get("PYTHONPATH"), os.environ["FLAG"])'
-    setup_env.run('a step', [sys.executable, '-c', code], str(log), {'FLAG': 'on'})
-    assert log.read_text().split() == ['None', 'on']
-    assert 'a step: 0 s' in capfd.readouterr().out
-
-
-@pytest.mark.parametrize(
-    'ours', [signal.default_int_handler, signal.SIG_IGN], ids=['foreground', 'background']
-)
-def test_a_stopped_step_can_clean_up_after_itself(tmp_path, ours):
-    """Also where this process ignores SIGINT, as a background job of a shell does."""
-    cleaned = tmp_path / 'cleaned'
-    code = (
-        'import pathlib, time\n'
-        'try:\n'
-        '    print("started", flush=True)\n'
-        '    time.sleep(100)\n'
-        'finally:\n'
-        f'    pathlib.Path({str(cleaned)!r}).touch()'
+@pytest.mark.parametrize(('stack', 'name'), [('openmmlab', '.venv'), ('onedl', '.venv-onedl')])
+def test_a_new_environment_is_a_venv_one_pip_call_and_a_check(checkout, stack, name):
+    assert checkout.set_up('--stack', stack) == ANEW
+    assert checkout.lines()[1] == (
+        f'-m pip install torch==2.12.1 torchvision==0.27.1 -e .[{stack},dev]'
     )
-    before = signal.signal(signal.SIGINT, ours)
-    try:
-        process = setup_env.launch(
-            [sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        process.stdout.readline()
-        setup_env.stop(process)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert process.returncode
-    assert cleaned.exists()
+    assert [path.name for path in checkout.root.glob('.venv*/')] == [name]
 
 
-def test_the_progress_of_ninja_is_found_in_a_long_log(tmp_path):
-    log = tmp_path / 'log'
-    log.write_text('  [1/95] c++ a.cpp\n' + 'x' * 9000 + '\n  [17/95] c++ b.cpp\nwarning: [3/4]\n')
-    assert setup_env.last_progress(str(log)) == ' [17/95]'
-    log.write_text('nothing yet')
-    assert setup_env.last_progress(str(log)) == ''
+def test_uv_is_used_where_it_is(checkout):
+    """And may take a Python that lacks ensurepip, which uv does without."""
+    checkout.python('3.11', probe='case "$*" in *ensurepip*) exit 1;; *) echo {};; esac')
+    checkout.add('uv', UV)
+    assert checkout.set_up()[1:] == [checkout.lines()[1], 'uv pip', 'check']
+    assert checkout.lines()[1].startswith('uv venv --seed')  # with pip, as the other way
+    python = checkout.environment / 'bin' / 'python'
+    assert checkout.lines()[2].startswith(f'uv pip install --python {python} torch==')
 
 
-def test_two_calls_do_not_work_on_one_environment(tmp_path):
-    path = str(tmp_path / '.venv.lock')
-    code = f'import fcntl; fcntl.flock(open({path!r}), fcntl.LOCK_EX | fcntl.LOCK_NB)'
-    with setup_env.hold_lock(path):
-        assert subprocess.run([sys.executable, '-c', code], stderr=subprocess.DEVNULL).returncode
-    assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+def test_the_progress_of_pip_is_shown_and_the_users_pythonpath_hidden(checkout):
+    """Foreign packages would count as installed."""
+    (checkout.here / 'pip').write_text('echo 17% $PYTHONPATH $PYTHONHOME $FLAG; echo hint >&2')
+    code, out, errors = checkout.call(PYTHONPATH='/a', FLAG='kept', PYTHONHOME=sys.base_prefix)
+    assert (code, out, errors) == (0, ['17% kept'], ['hint'])
+
+
+# ---- the next call
+
+
+def test_a_second_call_does_nothing_and_at_once(checkout):
+    checkout.set_up()
+    start = time.monotonic()
+    assert checkout.set_up() == NOTHING
+    assert time.monotonic() - start < 1
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(checkout):
+    checkout.set_up()
+    (checkout.root / 'pyproject.toml').write_text('changed')
+    assert checkout.set_up() == AGAIN
+    assert checkout.set_up() == NOTHING
+
+
+def test_only_another_version_of_python_makes_the_environment_anew(checkout):
+    checkout.set_up()
+    checkout.python('3.11', name='same')
+    checkout.python('3.13')
+    assert checkout.set_up('--python', 'same') == NOTHING
+    assert checkout.set_up('--python', 'python3.13') == ANEW
+    assert checkout.set_up() == NOTHING
+
+
+def test_an_environment_is_made_anew_where_it_was_moved_or_lost_its_python(checkout):
+    """Its scripts name its place, and its Python is a link."""
+    checkout.set_up()
+    (checkout.environment / 'bin' / 'python3.11').unlink()
+    assert checkout.set_up() == ANEW
+    moved = checkout.root.with_name('moved')
+    checkout.root.rename(moved)
+    checkout.root, checkout.environment = moved, moved / '.venv'
+    assert checkout.set_up() == ANEW
+
+
+@pytest.mark.parametrize('arguments', [(), ('--clean',)])
+def test_an_environment_of_somebody_else_is_left_alone(checkout, arguments):
+    checkout.environment.mkdir()
+    (checkout.environment / 'pyvenv.cfg').touch()
+    assert 'was not made by this set-up and is left alone' in checkout.fail(*arguments)
+    assert os.listdir(checkout.environment) == ['pyvenv.cfg']
+
+
+def test_clean_removes_what_is_whole_half_made_or_half_removed(checkout):
+    checkout.set_up()
+    checkout.set_up('--stack', 'onedl')
+    (checkout.root / '.venv.removed').mkdir()
+    assert checkout.set_up('--clean') == NOTHING
+    assert [path.name for path in checkout.root.glob('.venv*/')] == ['.venv-onedl']
+
+
+# ---- failures
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'message'),
+    ('said', 'sentence'),
     [
-        (['--stack', 'openlab'], 'STACK=openlab is unknown: use openmmlab or onedl'),
-        (['--python', '/no/such/python'], 'no usable Python: .* /no/such/python does not run'),
+        ('OSError: [Errno 28] No space left on device', 'the disk is full'),
+        ("Retrying after connection broken by 'NewConnectionError'", 'index cannot be reached'),
+        ('  cause: Failed to fetch: https://pypi.org/simple/six/', 'index cannot be reached'),
+        ('ReadTimeoutError: HTTPSConnectionPool: Read timed out.', 'index cannot be reached'),
+        ('ERROR: No matching distribution found for mmdet', 'mend the cause, shown above and in '),
     ],
 )
-def test_errors_are_one_sentence_without_a_traceback(arguments, message):
-    command = [sys.executable, ROOT / 'tools' / 'setup_env.py', *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert re.search(message, done.stderr)
+def test_a_failure_of_pip_is_shown_and_ends_with_one_sentence(checkout, said, sentence):
+    (checkout.here / 'pip').write_text(f'echo "{said}" >&2; exit 1')
+    code, _, errors = checkout.call()
+    assert (code, errors[0]) == (1, said)
+    assert errors[1].startswith('error: ')
+    assert sentence in errors[1]
+    assert errors[1].endswith(', then run the command again')
+    assert (checkout.environment / 'setup.log').read_text() == f'{said}\n'
 
 
-def test_a_note_is_replaced_in_one_move(tmp_path):
-    environment = made_environment(tmp_path)
-    environment.write(inputs='new')
-    assert json.loads(Path(environment.note).read_text()) == {'inputs': 'new'}
-    assert not Path(environment.note + '.new').exists()
+@pytest.mark.parametrize('step', ['pip', 'check'])
+def test_after_a_failure_pip_runs_again_in_the_same_environment(checkout, step):
+    """It has rolled back what it could not end, so that who is offline keeps the environment."""
+    checkout.set_up()
+    (checkout.root / 'pyproject.toml').write_text('changed')
+    (checkout.here / step).write_text('exit 1')
+    checkout.fail()
+    (checkout.here / step).write_text('')
+    assert checkout.set_up() == AGAIN
 
 
-def test_an_interrupt_ends_the_set_up_with_one_sentence(tmp_path):
-    """The whole program in a checkout of its own, stopped while it makes the environment."""
-    if shutil.disk_usage(tmp_path).free < setup_env.ROOM_FOR_ENVIRONMENT:
-        pytest.skip('the set-up refuses to start on a disk this full')
-    (tmp_path / 'tools').mkdir()
-    (tmp_path / 'pyproject.toml').write_bytes((ROOT / 'pyproject.toml').read_bytes())
-    tool = tmp_path / 'tools' / 'setup_env.py'
-    tool.write_bytes((ROOT / 'tools' / 'setup_env.py').read_bytes())
-    process = subprocess.Popen(
-        [sys.executable, tool, '--python', sys.executable],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert any('private environment' in line for line in process.stdout)
-    process.send_signal(signal.SIGTERM)
+def test_after_a_failed_venv_the_environment_is_made_anew(checkout):
+    checkout.python('3.11', probe='echo {};; *venv*) mkdir "$3/bin"; touch "$3/bin/python"; exit 1')
+    checkout.fail()
+    checkout.python('3.11')
+    assert checkout.set_up() == ANEW
+
+
+def test_after_pip_was_killed_the_environment_is_made_anew(checkout):
+    """Half a package may lie there that pip takes for a whole one."""
+    (checkout.here / 'pip').write_text('kill -9 $$')
+    checkout.fail()
+    (checkout.here / 'pip').write_text('')
+    assert checkout.set_up() == ANEW
+
+
+def test_ctrl_c_ends_pip_too_and_the_next_call_recovers(checkout):
+    tidy = 'trap "sleep 0.5; touch tidied; exit 1" INT; touch started; while :; do sleep 0.1; done'
+    (checkout.here / 'pip').write_text(tidy)
+    process = checkout.start()
+    checkout.wait_for('started')
+    os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert errors == '[heracles_mm] interrupted: the next call recovers\n'
-    assert not setup_env.Environment(str(tmp_path / '.venv')).is_sound(None)
+    assert (process.returncode, errors) == (1, 'interrupted: the next call recovers\n')
+    assert (checkout.here / 'tidied').exists()  # pip removes gigabytes of temporary files
+    (checkout.here / 'pip').write_text('')
+    assert checkout.set_up() == ANEW
+
+
+def test_two_set_ups_wait_for_each_other(checkout):
+    (checkout.here / 'pip').write_text('touch started; sleep 1')
+    processes = [checkout.start(), checkout.start()]
+    assert [process.wait(timeout=30) for process in processes] == [0, 0]
+    assert checkout.calls() == ANEW
+
+
+def test_the_next_call_waits_for_the_pip_that_a_killed_set_up_left(checkout):
+    (checkout.here / 'pip').write_text('touch started; sleep 1; echo end >> calls')
+    process = checkout.start()
+    checkout.wait_for('started')
+    process.kill()
+    assert checkout.call()[0] == 0
+    assert checkout.calls() == ['venv', '-m pip', 'end', 'venv', '-m pip', 'end', 'check']
+
+
+def test_a_full_disk_is_noticed_before_the_start(checkout, monkeypatch):
+    module = runpy.run_path(str(TOOL))
+    monkeypatch.setattr(shutil, 'disk_usage', lambda path: SimpleNamespace(free=7 * 1024**3))
+    python = str(checkout.here / 'python3.11')
+    with pytest.raises(SystemExit, match='make 8 GiB free, then run the command again'):
+        module['set_up'](checkout.environment, 'openmmlab', python, False)
+    assert not checkout.environment.exists()
+
+
+def test_windows_is_told_what_to_run_instead(monkeypatch):
+    monkeypatch.setattr(sys, 'platform', 'win32')
+    with pytest.raises(SystemExit, match=r'venv .venv; .venv\\Scripts\\activate; pip install -e'):
+        runpy.run_path(str(TOOL), run_name='__main__')
