@@ -17,6 +17,7 @@ from heracles_mm.checkpoints import check_checkpoint_file, read_plain_checkpoint
 from heracles_mm.engine.content_check import content_fault
 from heracles_mm.engine.dataset_check import missing_data
 from heracles_mm.engine.distributed import local_rank, prepare_launcher
+from heracles_mm.installation import installed, overwritten, refused
 from heracles_mm.tools.errors import OneLineParser, ToolError, say
 
 LIBRARIES = {
@@ -90,7 +91,7 @@ def read_config(args: argparse.Namespace) -> Config:
 
     Raises:
         ToolError: the file or one of its bases is missing or broken, an option does not fit, or the
-            library of ``default_scope`` is not installed.
+            library of ``default_scope`` is not installed or cannot work with what is.
     """
     path = Path(args.config).expanduser()
     if not path.is_file():
@@ -208,6 +209,15 @@ def _check_library(cfg: Config, path: Path) -> None:
             f'the config {path} needs {scope}, which is not installed: pip install '
             f"'heracles-mm[openmmlab]' (or {LIBRARIES[scope]} alone)"
         )
+    if scope in LIBRARIES:
+        versions = installed()
+        for sentence in overwritten(versions):
+            raise ToolError(sentence)
+        if scope in refused(versions):
+            try:
+                importlib.import_module(scope)
+            except AssertionError as error:
+                raise ToolError(refused(versions)[scope]) from error
 
 
 def _limit_dynamo_cache() -> None:

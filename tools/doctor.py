@@ -1,0 +1,13 @@
+"""Command line of heracles_mm.tools.doctor; a checkout's script runs its package."""
+
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+if (CHECKOUT / 'heracles_mm').is_dir():
+    sys.path.insert(0, str(CHECKOUT))
+
+from heracles_mm.tools.doctor import main  # noqa: E402
+
+if __name__ == '__main__':
+    sys.exit(main())
