@@ -1,7 +1,7 @@
 """Install the built wheel beside old and new releases and run the part of the suite that must pass.
 
     make versions                          # all of them: an hour, some 8 GB at a time
-    make versions ARGS='lowest highest'    # some
+    make versions ARGS='lowest whole'      # some
 
 Each environment is made by uv in a temporary folder from the package index and removed again; what
 it needs and what it may not have is listed below. uv looks for the interpreter, or fetches it.
@@ -25,9 +25,15 @@ CLASSIFY = [
     'tests/classification',
     'tests/backbones/test_contract.py',
 ]
+WHOLE = [
+    'tests/mmcv_ops',
+    'tests/clients/test_library_tools.py',
+    'tests/clients/test_inferencers.py',
+    'tests/tools/test_doctor.py',
+]
 ALONE = """
 import sys
-sys.modules.update(dict.fromkeys(('mmdet', 'mmseg', {hidden}), None))
+sys.modules.update(dict.fromkeys(({hidden}), None))
 import heracles_mm, torch
 assert '/site-packages/' in heracles_mm.__file__, heracles_mm.__file__
 for backbone in (heracles_mm.Heracles, heracles_mm.Hamsa):
@@ -39,12 +45,18 @@ print(torch.__version__)
 class Environment(NamedTuple):
     python: str
     packages: list[str]
+    """Beside the wheel, or with its extra in brackets where that comes first."""
     tests: list[str]
     hidden: str
     """Modules that importing the package must do without."""
 
 
-NO_LIBRARY = "'mmcv', 'mmpretrain'"
+def whole(python: str, *torch: str) -> Environment:
+    """The official line as its extra brings it, by wheels alone."""
+    return Environment(python, ['[openmmlab]', *torch, '--only-binary', ':all:'], WHOLE, '')
+
+
+NO_LIBRARY = "'mmdet', 'mmseg', 'mmcv', 'mmpretrain'"
 ENVIRONMENTS = {
     'lowest': Environment('3.10', ['torch==2.6.0', *MMENGINE], CORE, NO_LIBRARY),
     'default': Environment('3.12', ['torch==2.12.1', *MMENGINE], CORE, NO_LIBRARY),
@@ -59,8 +71,14 @@ ENVIRONMENTS = {
             *MMENGINE,
         ],
         CLASSIFY,
-        '',
+        "'mmdet', 'mmseg'",
     ),
+    # All three libraries, trained, tested and asked for predictions by their own tools.
+    'whole_oldest': whole('3.10', 'torch==2.6.0', 'torchvision==0.21.0'),
+    'whole': whole('3.12', 'torch==2.12.1', 'torchvision==0.27.1'),
+    'whole_newer': whole('3.13', 'torch==2.12.1', 'torchvision==0.27.1'),
+    'whole_torch': whole('3.11', 'torch', 'torchvision'),
+    'whole_newest': whole('3.14', 'torch', 'torchvision'),
 }
 
 
@@ -92,7 +110,8 @@ def try_out(name: str, wheel: Path, folder: Path) -> list[str]:
     try:
         run('uv', 'venv', '--python', python, home)
         install = 'uv', 'pip', 'install', '--quiet', '--python', binary / 'python'
-        run(*install, wheel, *packages)
+        extra, packages = (packages[0], packages[1:]) if '[' in packages[0] else ('', packages)
+        run(*install, f'{wheel}{extra}', *packages)
         torch = run(binary / 'python', '-c', ALONE.format(hidden=hidden))
         run(*install, *TESTS)
         paths = [ROOT / path for path in tests]

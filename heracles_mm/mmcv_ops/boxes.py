@@ -22,9 +22,9 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     """
     order = _by_score(scores)
     if offset == 0:
-        ranks = torch.arange(len(order), 0, -1, dtype=torch.float64, device=boxes.device)
         boxes = wide(boxes)[order]
-        return order[call('nms', boxes, ranks.to(boxes.dtype), float32(iou_threshold))]
+        ranks = torch.arange(len(order), 0, -1, dtype=boxes.dtype, device=boxes.device)
+        return order[call('nms', boxes, ranks, float32(iou_threshold))]
     threshold = np.float32(iou_threshold)
     groups = _groups(boxes, order, offset, lambda overlap: overlap > threshold)
     return torch.tensor([group[0] for group in groups], dtype=torch.int64, device=boxes.device)

@@ -208,7 +208,7 @@ def _gradients(tensors: tuple[Tensor, ...], geometry: tuple[int, ...]) -> list[T
     """
     gradients = list(_deform('_deform_conv2d_backward', tensors, geometry))
     _, _, weight, offset, *_ = tensors
-    at_edge = _coordinates(offset, weight.shape[2:], geometry) == -1
+    at_edge = _coordinates(wide(offset), weight.shape[2:], geometry) == -1
     gradients[2] = gradients[2].masked_fill(at_edge, 0)
     return gradients
 

@@ -8,6 +8,12 @@ from torch import Tensor
 
 try:
     import torchvision
+except ModuleNotFoundError as error:  # who probes for mmcv's operators takes this as their absence
+    raise ModuleNotFoundError(
+        f"mmcv's operators need torchvision ({error}): pip install torch=={torch.__version__} "
+        'torchvision, from the index that torch came from',
+        name=error.name,
+    ) from None
 except Exception as error:  # 'operator torchvision::nms does not exist', a library that is missing
     raise ImportError(
         f"mmcv's operators need a torchvision that fits torch {torch.__version__}, and the one "

@@ -381,14 +381,27 @@ def test_a_device_that_torchvision_was_built_without_is_named(monkeypatch):
         torchvision_ops.call('nms', BOXES[:, 1:], BOXES[:, 0], 0.5)
 
 
+def without_torchvision(folder, text):
+    """The last line of an import of the operators beside a torchvision that holds ``text``."""
+    (folder / 'torchvision.py').write_text(text)
+    code = f'import sys; sys.path.insert(0, {str(folder)!r}); import mmcv.ops'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=folder)
+    return done.stderr.splitlines()[-1]
+
+
 def test_a_torchvision_that_does_not_load_is_named(tmp_path):
-    (tmp_path / 'torchvision.py').write_text(
-        "raise RuntimeError('operator torchvision::nms does not exist')"
+    said = "raise RuntimeError('operator torchvision::nms does not exist')"
+    line = without_torchvision(tmp_path, f'import heracles_mm; {said}')
+    assert line.startswith("ImportError: mmcv's operators need a torchvision that fits torch")
+    assert 'operator torchvision::nms does not exist' in line
+
+
+def test_without_torchvision_the_operators_are_absent_for_whoever_probes(tmp_path):
+    """mmseg and mmengine take a ModuleNotFoundError for an mmcv without operators."""
+    line = without_torchvision(
+        tmp_path, "raise ModuleNotFoundError('No module named torchvision', name='torchvision')"
     )
-    code = f'import sys; sys.path.insert(0, {str(tmp_path)!r}); import heracles_mm.mmcv_ops.boxes'
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    assert 'need a torchvision that fits torch' in done.stderr.splitlines()[-1]
-    assert 'operator torchvision::nms does not exist' in done.stderr.splitlines()[-1]
+    assert line.startswith("ModuleNotFoundError: mmcv's operators need torchvision")
 
 
 def test_mmcv_tells_what_its_operators_are():
