@@ -2,8 +2,9 @@
 
 This file runs in two ways, so that the order of imports does not matter: `import heracles_mm`
 imports it, and the wheel carries it as `_heracles_mm_finder`, which a line in site-packages
-(`heracles_mm.pth`) imports when Python starts: mmdet's own tools, and the worker processes that
-they spawn, import mmcv's operators before they read a config. It imports nothing itself.
+(`heracles_mm.pth`) imports when Python starts: mmdet's test.py, scripts that begin with
+`mmdet.apis` and spawned workers want mmcv's operators before any config names this package. It
+imports nothing itself.
 """
 
 import sys

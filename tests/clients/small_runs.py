@@ -44,8 +44,8 @@ def forget_instances() -> None:
         classes += kind.__subclasses__()
 
 
-def run_tool(command: str, folder: Path, checkpoint: Path | None = None) -> None:
-    """Run ``python $MMDET/train.py CONFIG ...`` of docs/clients.md in ``folder``, small."""
+def tool_argv(command: str, checkpoint: Path | None = None) -> list[str]:
+    """The script and words of ``python $MMDET/train.py CONFIG ...`` of docs/clients.md, small."""
     library, tool, *words = re.fullmatch(r'python \$(\w+)/(\w+\.py) (.*)', command).groups()
     config, *flags = shlex.split(words[0])
     library = pytest.importorskip(library.lower()).__name__
@@ -53,8 +53,13 @@ def run_tool(command: str, folder: Path, checkpoint: Path | None = None) -> None
     flags = [str(checkpoint) if flag == 'CHECKPOINT' else flag for flag in flags]
     if '--cfg-options' not in flags:
         flags.append('--cfg-options')
-    argv = [str(script), str(ROOT / config), *flags, *SMALL[library]]
+    return [str(script), str(ROOT / config), *flags, *SMALL[library]]
+
+
+def run_tool(command: str, folder: Path, checkpoint: Path | None = None) -> None:
+    """Run such a command in ``folder``, in this process."""
+    argv = tool_argv(command, checkpoint)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'argv', argv)
         patch.chdir(folder)
-        runpy.run_path(str(script), run_name='__main__')
+        runpy.run_path(argv[0], run_name='__main__')

@@ -44,12 +44,15 @@ def mim(folder, *words) -> subprocess.CompletedProcess:
 @needs_mim
 @pytest.mark.slow
 @pytest.mark.parametrize('library', LIBRARIES)
-def test_mim_trains_a_librarys_model_from_our_config(library, small_config, tmp_path):
+def test_mim_trains_and_tests_a_librarys_model_from_our_config(library, small_config, tmp_path):
     if not installed(LIBRARIES[library]):
         pytest.skip(f'{LIBRARIES[library]}, which this mim serves, is not installed')
-    done = mim(tmp_path, 'train', LIBRARIES[library], small_config(library), '--gpus', 0)
-    assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.glob('work_dirs/*/*_1.pth'))) == 1
+    words = (LIBRARIES[library], small_config(library), '--gpus', 0)
+    trained = mim(tmp_path, 'train', *words)
+    assert trained.returncode == 0, trained.stderr
+    (checkpoint,) = tmp_path.glob('work_dirs/*/*_1.pth')
+    tested = mim(tmp_path, 'test', *words, '--checkpoint', checkpoint)
+    assert tested.returncode == 0, tested.stderr
 
 
 @needs_mim
