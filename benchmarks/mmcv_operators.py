@@ -50,6 +50,10 @@ def load_compiled(pattern: str | None = None) -> ModuleType:
         spec = importlib.util.spec_from_file_location('mmcv._ext', archive.extract(name, folder))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+    try:
+        module.nms(torch.zeros(1, 4), torch.zeros(1), iou_threshold=0.5, offset=0)
+    except RuntimeError as error:
+        raise ImportError(f'{wheel} was compiled for another torch: {error}') from error
     return module
 
 
