@@ -14,7 +14,7 @@ from heracles_mm.checkpoints import LoudLoading
 from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
 from heracles_mm.layers.embed import Downsample, Stem
 from heracles_mm.layers.init import init_weights
-from heracles_mm.spectral.eager import AsMade
+from heracles_mm.spectral.eager import AsMade, is_traced
 
 SMALLEST_INPUT = 1
 """Pixels of a side: every stage rounds up, so one position is left at any size."""
@@ -45,13 +45,18 @@ class Stage(AsMade):
         x = self.embed(x)
         if change is not None:
             x = change(x)
-        pictures = max(1, GROUP_BYTES // max(1, x[:1].nbytes))
-        in_groups = not self.training and not torch.is_grad_enabled() and len(x) > pictures
-        if in_groups and self.on_cpu_as_made(x):
-            x = torch.cat([self._mix(group) for group in x.split(pictures)])
-        else:
-            x = self._mix(x)
+        groups = [self._mix(group) for group in self._groups(x)]
+        x = torch.cat(groups) if len(groups) > 1 else groups[0]
         return self.norm(x) if norm else x
+
+    def _groups(self, x: Tensor) -> Sequence[Tensor]:
+        """Pictures that go through the blocks together."""
+        if self.training or torch.is_grad_enabled() or is_traced():
+            return [x]
+        pictures = max(1, GROUP_BYTES // max(1, x[:1].nbytes))
+        if len(x) <= pictures or not self.on_cpu_as_made(x):
+            return [x]
+        return x.split(pictures)
 
     def _mix(self, x: Tensor) -> Tensor:
         for block in self.blocks:

@@ -35,7 +35,8 @@ class Stem(AsMade):
     def forward(self, x: Tensor) -> Tensor:
         if not is_transformed():  # vmap knows no memory format
             x = x.contiguous(memory_format=torch.channels_last)  # as all maps after it
-        fused = not self.convs.training and self.is_as_made()
+        learns = any(layer.training for layer in self.convs if isinstance(layer, nn.BatchNorm2d))
+        fused = not learns and self.is_as_made()
         x = self.proj(_with_fixed_statistics(x, self.convs) if fused else self.convs(x))
         return self.norm(x.permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
 

@@ -46,6 +46,8 @@ def is_traced() -> bool:
 def is_transformed() -> bool:
     """Whether tensors stand for others: in torch.func, forward-mode derivatives, or a mode that
     sees every operator."""
+    if torch.compiler.is_compiling():  # which cannot ask
+        return False
     return (
         torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
