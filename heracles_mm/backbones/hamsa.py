@@ -69,7 +69,7 @@ class Hamsa(Pyramid):
         check_kernel(kernel)
 
         def mixer(stage: int, dim: int, grid: Grid) -> nn.Module:
-            return HSS(dim, grid, fft_axes, kernel)
+            return HSS(dim, grid, fft_axes, kernel, recompute=not with_cp)
 
         super().__init__(
             Arch.of(arch, ARCHS),

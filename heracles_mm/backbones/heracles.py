@@ -85,6 +85,10 @@ class Heracles(Pyramid):
         check_kind(transform, hartley_product)
         if kv_grid is not None and not (is_int(kv_grid) and kv_grid > 0):
             raise ValueError(f'kv_grid must be None or a positive whole number, got {kv_grid!r}')
+        if kv_grid is not None and spectral_stages == STAGES:
+            raise ValueError(
+                f'kv_grid bounds attention, and spectral_stages={STAGES} has none: leave it out'
+            )
 
         def mixer(stage: int, dim: int, grid: Grid) -> nn.Module:
             if stage < spectral_stages:

@@ -14,7 +14,7 @@ from heracles_mm.checkpoints import LoudLoading
 from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
 from heracles_mm.layers.embed import Downsample, Stem
 from heracles_mm.layers.init import init_weights
-from heracles_mm.spectral.eager import eager_cpu
+from heracles_mm.spectral.eager import AsMade, is_traced
 
 SMALLEST_INPUT = 1
 """Pixels of a side: every stage rounds up, so one position is left at any size."""
@@ -24,11 +24,12 @@ GROUP_BYTES = 2**20
 the cache holds."""
 
 Grid = tuple[int, int]
+Change = Callable[[Tensor], Tensor]
 MixerFactory = Callable[[int, int, Grid], nn.Module]
 """From (stage, channels, grid of the maps at ``img_size``) to a mixer of (B, H, W, C)."""
 
 
-class Stage(nn.Module):
+class Stage(AsMade):
     """Embedding, blocks, norm: (B, H, W, C) to (B, H / 2, W / 2, dim), the stem from a picture."""
 
     def __init__(self, embed: nn.Module, blocks: Sequence[Block], dim: int, with_cp: bool) -> None:
@@ -37,25 +38,33 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim, eps=BLOCK_NORM_EPS)
         self.with_cp = with_cp
+        self.made = repr(self)
 
-    def forward(self, x: Tensor, *, embed: bool = True, norm: bool = True) -> Tensor:
-        """``embed=False`` for an ``x`` that is embedded already, ``norm=False`` for the raw map."""
-        if embed:
-            x = self.embed(x)
-        if self.training or torch.is_grad_enabled() or not eager_cpu(x):
-            return self._mix(x, norm)
+    def forward(self, x: Tensor, *, change: Change | None = None, norm: bool = True) -> Tensor:
+        """``change`` acts on the embedded map, ``norm=False`` gives the raw one at the end."""
+        x = self.embed(x)
+        if change is not None:
+            x = change(x)
+        groups = [self._mix(group) for group in self._groups(x)]
+        x = torch.cat(groups) if len(groups) > 1 else groups[0]
+        return self.norm(x) if norm else x
+
+    def _groups(self, x: Tensor) -> Sequence[Tensor]:
+        """Pictures that go through the blocks together."""
+        if self.training or torch.is_grad_enabled() or is_traced():
+            return [x]
         pictures = max(1, GROUP_BYTES // max(1, x[:1].nbytes))
-        if len(x) <= pictures:
-            return self._mix(x, norm)
-        return torch.cat([self._mix(group, norm) for group in x.split(pictures)])
+        if len(x) <= pictures or not self.on_cpu_as_made(x):
+            return [x]
+        return x.split(pictures)
 
-    def _mix(self, x: Tensor, norm: bool) -> Tensor:
+    def _mix(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             if self.with_cp and self.training and torch.is_grad_enabled():
                 x = checkpoint(block, x, use_reentrant=False)
             else:
                 x = block(x)
-        return self.norm(x) if norm else x
+        return x
 
 
 class Pyramid(LoudLoading):
@@ -137,24 +146,22 @@ class Pyramid(LoudLoading):
         """Channels of the maps that are returned, in their order."""
         return tuple(self.arch.embed_dims[stage] for stage in self.out_indices)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        return self.maps(self.stem(x))
+    def forward(
+        self, x: Tensor, *, change_tokens: Change | None = None, last_norm: bool = True
+    ) -> tuple[Tensor, ...]:
+        """Maps of pictures.
 
-    def stem(self, x: Tensor) -> Tensor:
-        """First half of ``forward``: pictures (B, 3, H, W) to tokens (B, H / 4, W / 4, C_1)."""
-        _check_picture(x)
-        return self.stages[0].embed(x)  # type: ignore[operator]
-
-    def maps(self, tokens: Tensor, *, last_norm: bool = True) -> tuple[Tensor, ...]:
-        """Second half of ``forward``: the stem's tokens to the maps of ``out_indices``.
-
-        With ``last_norm=False`` the last map is the one before ``self.last_norm``, which the
-        caller then applies: a class token is made from that map.
+        Args:
+            x: pictures (B, 3, H, W).
+            change_tokens: acts on the stem's tokens (B, H / 4, W / 4, C_1), as MixToken does.
+            last_norm: False for a last map as it is before ``self.last_norm``, which the caller
+                then applies: a class token is made from that map.
         """
+        _check_picture(x)
         maps, last = [], len(self.stages) - 1
-        x = tokens
         for index, stage in enumerate(self.stages):
-            x = stage(x, embed=index > 0, norm=index < last or last_norm)  # (B, H / s, W / s, C)
+            change = None if index else change_tokens
+            x = stage(x, change=change, norm=index < last or last_norm)  # (B, H / s, W / s, C)
             if index in self.out_indices:
                 maps.append(x.permute(0, 3, 1, 2).contiguous())  # (B, C, H / s, W / s)
         return tuple(maps)

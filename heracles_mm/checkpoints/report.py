@@ -135,7 +135,7 @@ class LoadReport:
 
     def __str__(self) -> str:
         """The report: a headline, the groups, and what is not as it should be."""
-        weight = {key: math.prod(self.own[key]) for key in self.parameters}
+        weight = {key: math.prod(self.own[key]) for key in self.parameters if key in self.own}
         loaded = sum(weight.get(key, 0) for key in self.loaded)
         lines = [
             f'{self.model}: loaded {len(self.loaded)} of {len(self.own)} tensors, {loaded:,} of '

@@ -21,7 +21,7 @@ class ClassTokenClassifier(ImageClassifier):
     the backbone, where a dense model that loads this checkpoint by ``prefix='backbone.'`` finds it.
 
     Args:
-        backbone: a pyramid of this package, with the last of its stages in ``out_indices``.
+        backbone: a pyramid of this package, with its last stage, 3, in ``out_indices``.
         neck: a class block, :class:`ClassAttentionBlock` or :class:`ClassSpectralBlock`.
         head: mmpretrain's ``LinearClsHead``, which sees the class token alone, or
             :class:`TokenLabelHead`.
@@ -32,7 +32,8 @@ class ClassTokenClassifier(ImageClassifier):
     Source: Heracles, upstream ``forward``.
 
     Raises:
-        ValueError: ``mix_token`` beside a head without token labels, or beside Mixup or CutMix.
+        ValueError: a backbone without its last stage, or ``mix_token`` beside a head without token
+            labels or beside Mixup or CutMix.
     """
 
     def __init__(
@@ -44,6 +45,11 @@ class ClassTokenClassifier(ImageClassifier):
         **options: Any,
     ) -> None:
         super().__init__(backbone, neck, head, **options)
+        if 3 not in self.backbone.out_indices:
+            raise ValueError(
+                'a class token is made from the last map: backbone.out_indices must hold 3, '
+                f'got {self.backbone.out_indices}'
+            )
         self.mix_token = MODELS.build(mix_token) if mix_token else None
         if self.mix_token and not hasattr(self.head, 'dense'):
             raise ValueError('mix_token mixes token labels, which need the head TokenLabelHead')
@@ -54,11 +60,18 @@ class ClassTokenClassifier(ImageClassifier):
 
     def loss(self, inputs: Tensor, data_samples: Sequence[DataSample]) -> dict[str, Tensor]:
         """Losses of pictures (B, 3, H, W), their tokens mixed where ``mix_token`` says so."""
-        tokens = self.backbone.stem(inputs)
-        if self.mix_token is None:
-            return self.head.loss(self.features(tokens), data_samples)
-        tokens, cut = self.mix_token(tokens)
-        return self.head.loss(self.features(tokens), data_samples, cut=cut)
+        mix_token = self.mix_token
+        if mix_token is None:
+            return self.head.loss(self.features(inputs), data_samples)
+        cuts: list[Any] = []
+
+        def mix(tokens: Tensor) -> Tensor:
+            tokens, cut = mix_token(tokens)
+            cuts.append(cut)
+            return tokens
+
+        features = self.features(inputs, change_tokens=mix)
+        return self.head.loss(features, data_samples, cut=cuts[0])
 
     def extract_feat(
         self, inputs: Tensor, stage: str = 'neck'
@@ -72,11 +85,11 @@ class ClassTokenClassifier(ImageClassifier):
         """
         if stage == 'backbone':
             return self.backbone(inputs)
-        features = self.features(self.backbone.stem(inputs))
+        features = self.features(inputs)
         return features if stage == 'neck' else self.head.pre_logits(features)
 
-    def features(self, tokens: Tensor) -> Features:
-        """:data:`Features` from the stem's tokens (B, H / 4, W / 4, C_1)."""
-        last = self.backbone.maps(tokens, last_norm=False)[-1]  # (B, C, H / 32, W / 32)
+    def features(self, inputs: Tensor, **options: Any) -> Features:
+        """:data:`Features` of pictures; options are the backbone's."""
+        last = self.backbone(inputs, last_norm=False, **options)[-1]  # (B, C, H / 32, W / 32)
         norm = self.backbone.last_norm
         return norm(last.permute(0, 2, 3, 1)), norm(self.neck(last))

@@ -10,29 +10,29 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch import Tensor, nn
 
-from heracles_mm.spectral.eager import eager_cpu
 from heracles_mm.spectral.precision import at_least_float32
 
 BAND_BYTES = 4 * 2**20
 """Of the hidden map at a time: about the second-level cache of two cores."""
 
 
-def banded(x: Tensor, hidden: int) -> bool:
-    """Whether one picture's hidden map of ``x`` (B, H, W, C) is too large for the cache.
+def is_wide(x: Tensor, conv: nn.Module) -> bool:
+    """Whether one picture's hidden map of ``x`` (B, H, W, C), which ``conv`` takes, is too large
+    for the cache.
 
     Smaller ones gain less in training than computing them again costs, and in inference a stage
     takes few enough of them at a time.
     """
-    return eager_cpu(x) and x[:1, ..., 0].numel() * hidden * x.itemsize > BAND_BYTES
+    hidden = getattr(conv, 'in_channels', 0)  # another layer in its place may have no such thing
+    return x[:1, ..., 0].numel() * hidden * x.itemsize > BAND_BYTES
 
 
 def banded_ffn(
     x: Tensor, w1: Tensor, b1: Tensor, kernel: Tensor, bias: Tensor, w2: Tensor, b2: Tensor
 ) -> Tensor:
-    """Linear, depthwise 3x3, exact GELU, Linear of maps (B, H, W, C), differentiable once.
+    """Linear, depthwise 3x3, exact GELU, Linear of maps (B, H, W, C).
 
     The weights are those of ``nn.Linear(C, hidden)``, ``nn.Conv2d(hidden, hidden, 3, padding=1,
     groups=hidden)`` and ``nn.Linear(hidden, C)``. Under autocast it computes in autocast's dtype,
@@ -61,9 +61,12 @@ class _BandedFFN(torch.autograd.Function):
         ctx.save_for_backward(*inputs[:-1])
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, gradient):
         x, *weights = ctx.saved_tensors
+        if torch.is_grad_enabled():  # this gradient is to be differentiated too
+            out = _plain(x, *weights)
+            gradients = torch.autograd.grad(out, ctx.saved_tensors, gradient, create_graph=True)
+            return *gradients, gradient.sum((0, 1, 2))
         gradient = gradient.contiguous()
         # Sums over channels and pictures: in float32 at least, whatever the maps are in.
         dx, *sums = (torch.zeros_like(at_least_float32(t)) for t in (x.contiguous(), *weights))
@@ -71,6 +74,13 @@ class _BandedFFN(torch.autograd.Function):
             _backward(picture, dpicture, dout, weights, sums)
         sums.append(at_least_float32(gradient).sum((0, 1, 2)))
         return tuple(total.to(x.dtype) for total in (dx, *sums))
+
+
+def _plain(x: Tensor, w1: Tensor, b1: Tensor, kernel: Tensor, bias: Tensor, w2: Tensor) -> Tensor:
+    """The formula without the last bias."""
+    hidden = F.linear(x, w1, b1).permute(0, 3, 1, 2)
+    local = F.conv2d(hidden, kernel, bias, padding=1, groups=len(kernel)).permute(0, 2, 3, 1)
+    return F.linear(F.gelu(local), w2)
 
 
 def _forward(

@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heracles_mm.layers.channels_last import Conv2dLast
+from heracles_mm.spectral.eager import AsMade, is_transformed
 
 EMBED_NORM_EPS = 1e-5
 
 
-class Stem(nn.Module):
+class Stem(AsMade):
     """Four convolutions and a LayerNorm: (B, 3, H, W) to (B, ceil(H / 4), ceil(W / 4), dim).
 
     Source: Heracles, upstream ``patch_embed1``.
@@ -29,22 +30,25 @@ class Stem(nn.Module):
         self.convs = nn.Sequential(*layers)
         self.proj = nn.Conv2d(width, dim, 3, stride=2, padding=1)
         self.norm = nn.LayerNorm(dim, eps=EMBED_NORM_EPS)
+        self.made = repr(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.contiguous(memory_format=torch.channels_last)  # as all maps behind it
-        layers = list(self.convs)
-        for conv, norm in zip(layers[0::3], layers[1::3], strict=True):
-            x = F.relu(_conv_norm(x, conv, norm), inplace=True)
-        return self.norm(self.proj(x).permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
+        if not is_transformed():  # vmap knows no memory format
+            x = x.contiguous(memory_format=torch.channels_last)  # as all maps after it
+        learns = any(layer.training for layer in self.convs if isinstance(layer, nn.BatchNorm2d))
+        fused = not learns and self.is_as_made()
+        x = self.proj(_with_fixed_statistics(x, self.convs) if fused else self.convs(x))
+        return self.norm(x.permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
 
 
-def _conv_norm(x: Tensor, conv: Any, norm: Any) -> Tensor:
-    """``norm(conv(x))``; with fixed statistics as one convolution, since both are linear."""
-    if norm.training or getattr(norm, 'running_var', None) is None:
-        return norm(conv(x))
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    weight = conv.weight * scale[:, None, None, None]
-    return F.conv2d(x, weight, norm.bias - norm.running_mean * scale, conv.stride, conv.padding)
+def _with_fixed_statistics(x: Tensor, layers: Any) -> Tensor:
+    """Convolution and BatchNorm as one convolution, since both are linear, and ReLU: all three."""
+    for conv, norm in zip(layers[0::3], layers[1::3], strict=True):
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        weight = conv.weight * scale[:, None, None, None]
+        shift = norm.bias - norm.running_mean * scale
+        x = F.relu(F.conv2d(x, weight, shift, conv.stride, conv.padding), inplace=True)
+    return x
 
 
 class Downsample(nn.Module):

@@ -2,11 +2,12 @@
 
 from torch import Tensor, nn
 
-from heracles_mm.layers.banded_ffn import banded, banded_ffn
+from heracles_mm.layers.banded_ffn import banded_ffn, is_wide
 from heracles_mm.layers.channels_last import Conv2dLast
+from heracles_mm.spectral.eager import AsMade
 
 
-class ConvFFN(nn.Module):
+class ConvFFN(AsMade):
     """Linear, depthwise 3x3, exact GELU, Linear on maps (B, H, W, dim). Source: Heracles, upstream
     ``mlp`` (after PVTv2)."""
 
@@ -17,10 +18,9 @@ class ConvFFN(nn.Module):
         self.dwconv = Conv2dLast(hidden, hidden, 3, padding=1, groups=hidden)
         self.act = nn.GELU()
         self.fc2 = nn.Linear(hidden, dim)
+        self.made = repr(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        if banded(x, self.fc1.out_features):
-            fc1, conv, fc2 = self.fc1, self.dwconv, self.fc2
-            assert conv.bias is not None
-            return banded_ffn(x, fc1.weight, fc1.bias, conv.weight, conv.bias, fc2.weight, fc2.bias)
+        if is_wide(x, self.dwconv) and self.on_cpu_as_made(x):
+            return banded_ffn(x, *self.parameters())
         return self.fc2(self.act(self.dwconv(self.fc1(x))))

@@ -19,11 +19,15 @@ class _Magnitude(torch.autograd.Function):
     there 1 / |z| overflows.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, real: Tensor, imaginary: Tensor) -> Tensor:
-        magnitude = torch.hypot(real, imaginary)
-        ctx.save_for_backward(real, imaginary, magnitude)
-        return magnitude
+    def forward(real: Tensor, imaginary: Tensor) -> Tensor:
+        return torch.hypot(real, imaginary)
+
+    @staticmethod
+    def setup_context(ctx, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,6 +41,14 @@ def magnitude(real: Tensor, imaginary: Tensor) -> Tensor:
     return _Magnitude.apply(real, imaginary)
 
 
+class WideLinear(nn.Linear):
+    """:class:`torch.nn.Linear` in the dtype of its input, whatever its weights are in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, self.weight.to(x.dtype), bias)
+
+
 class SpectralPulseNet(nn.Module):
     """The input-dependent frequency gate g = sigmoid(|V| W_g + b_g), per bin over channels.
 
@@ -45,12 +57,11 @@ class SpectralPulseNet(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.gate = nn.Linear(channels, channels)
+        self.gate = WideLinear(channels, channels)
 
     def forward(self, magnitude: Tensor) -> Tensor:
         with no_autocast(magnitude):
-            weight, bias = self.gate.weight.to(magnitude.dtype), self.gate.bias.to(magnitude.dtype)
-            return F.linear(magnitude, weight, bias).sigmoid()
+            return self.gate(magnitude).sigmoid()
 
 
 class SAGU(nn.Module):

@@ -1,12 +1,13 @@
 """HAMSA's learnable convolution kernel in token space."""
 
 import logging
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from heracles_mm.spectral import fourier
+from heracles_mm.spectral.eager import is_traced, is_transformed
 from heracles_mm.spectral.fourier import check_fft_axes, half_spectrum
 from heracles_mm.spectral.gating import magnitude
 from heracles_mm.spectral.precision import no_autocast
@@ -34,9 +35,18 @@ class KernelSpectrum(NamedTuple):
 
 
 class _Cached(NamedTuple):
-    key: tuple
+    grid: tuple[int, int]
+    dtype: torch.dtype
     weight: Tensor
+    """A copy: torch does not tell of everything that writes to a weight."""
     spectrum: KernelSpectrum
+
+    def is_of(self, grid: tuple[int, int], dtype: torch.dtype, weight: Tensor) -> bool:
+        return (
+            (self.grid, self.dtype) == (grid, dtype)
+            and (self.weight.dtype, self.weight.device) == (weight.dtype, weight.device)
+            and torch.equal(self.weight, weight)
+        )
 
 
 class TokenKernel(OnAnyGrid):
@@ -46,11 +56,8 @@ class TokenKernel(OnAnyGrid):
     give it at every f and -f: K^(f) = R(f) + j I(f) and conj K^(-f) = R(f) - j I(f).
 
     The spectrum is a function of the weight: under gradients it is computed in every forward pass,
-    and without them, in eval mode, it is kept for the last grid. What is kept is forgotten in
-    :meth:`train`, :meth:`eval`, when a state dict is loaded, when the module is cast or moved, and
-    when an optimizer or any other visible in-place operation changed the weight. Writing through
-    ``weight.data`` is invisible to torch: call ``eval()`` behind it (mmengine's EMAHook is followed
-    by one).
+    and without them, in eval mode, it is kept for the last grid and compared with the weight, which
+    costs a fraction of the transform.
 
     Args:
         channels: C.
@@ -80,13 +87,12 @@ class TokenKernel(OnAnyGrid):
 
     def forward(self, grid: tuple[int, int], dtype: torch.dtype) -> KernelSpectrum:
         """The spectrum for maps of ``grid``, computed in ``dtype`` (float32 or float64)."""
-        weight = self.weight
-        if self.training or torch.is_grad_enabled() or not _is_ordinary(weight):
+        if self.training or torch.is_grad_enabled() or is_traced() or is_transformed():
             return self._spectrum(grid, dtype)
-        key = (grid, dtype, weight.device, weight.dtype, weight.data_ptr(), weight._version)
-        cached = self._cached
-        if cached is None or cached.key != key or cached.weight is not weight:
-            cached = self._cached = _Cached(key, weight, self._spectrum(grid, dtype))
+        weight, cached = self.weight.detach(), self._cached
+        if cached is None or not cached.is_of(grid, dtype, weight):
+            spectrum = self._spectrum(grid, dtype)
+            cached = self._cached = _Cached(grid, dtype, weight.clone(), spectrum)
         return cached.spectrum
 
     def _spectrum(self, grid: tuple[int, int], dtype: torch.dtype) -> KernelSpectrum:
@@ -101,22 +107,10 @@ class TokenKernel(OnAnyGrid):
             real, imaginary = real.contiguous(), imaginary.contiguous()
             return KernelSpectrum(real, imaginary, magnitude(real, imaginary))
 
-    def train(self, mode: bool = True) -> 'TokenKernel':
-        self._cached = None
-        return super().train(mode)
-
-    def _apply(self, *args: Any, **kwargs: Any) -> 'TokenKernel':
-        self._cached = None
-        return super()._apply(*args, **kwargs)
-
     def extra_repr(self) -> str:
         parts, channels, height, width = self.weight.shape
         kernel = 'complex' if parts == 2 else 'real'
         return f'{channels}, grid=({height}, {width}), {self.fft_axes}, {kernel}'
-
-    def _load_from_state_dict(self, *args, **kwargs) -> None:
-        self._cached = None
-        super()._load_from_state_dict(*args, **kwargs)
 
     def _fit(self, weight: Tensor, key: str) -> Tensor:
         parts, channels, *grid = self.weight.shape
@@ -125,11 +119,3 @@ class TokenKernel(OnAnyGrid):
             logger.info('%s: resampled from %s to %s', key, tuple(weight.shape[2:]), tuple(grid))
             weight = resample_kernel(weight, (grid[0], grid[1]), self.fft_axes)
         return weight
-
-
-def _is_ordinary(weight: Tensor) -> bool:
-    """Whether what is computed from ``weight`` may be kept: not inside a traced or compiled graph,
-    and not made under inference_mode, where tensors count no versions."""
-    if torch.compiler.is_compiling() or type(weight) not in (Tensor, nn.Parameter):
-        return False
-    return not weight.is_inference()

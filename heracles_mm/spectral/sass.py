@@ -1,11 +1,11 @@
 """Spectral adaptive state space: HAMSA's global mixing of a map."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from heracles_mm.spectral import fourier
-from heracles_mm.spectral.eager import eager_cpu, is_traced
+from heracles_mm.spectral.eager import AsMade
 from heracles_mm.spectral.fourier import from_half_spectrum, half_spectrum
 from heracles_mm.spectral.gating import SAGU, SpectralPulseNet, magnitude
 from heracles_mm.spectral.kernels import KernelSpectrum, TokenKernel
@@ -16,7 +16,7 @@ CHUNK = 2**17
 between the transforms stays in the cache."""
 
 
-class SASS(nn.Module):
+class SASS(AsMade):
     """Re IFFT(SAGU(K^ * SpectralPulseNet(FFT(v)))): gate, convolve, gate again, and back.
 
     Computed in real arithmetic on half of the bins. The map is real, so V(-f) = conj V(f), and
@@ -31,6 +31,8 @@ class SASS(nn.Module):
         fft_axes: ``'tokens'`` (1-D over the H W positions in row-major order, as the paper's tables
             say "1D") or ``'grid'`` (2-D over H and W; ours).
         kernel: ``'complex'`` (the paper's) or ``'real'``: psi_I = 0, half the kernel parameters.
+        recompute: in the backward pass of a complex kernel compute what stands between the
+            transforms again, which is many maps. False where a caller does so with all of this.
 
     Shapes: (B, H, W, C) to (B, H, W, C), any H and W; the dtype is kept, the computation is in
     float32 at least.
@@ -42,12 +44,15 @@ class SASS(nn.Module):
         grid: tuple[int, int],
         fft_axes: str = 'tokens',
         kernel: str = 'complex',
+        recompute: bool = True,
     ) -> None:
         super().__init__()
         self.fft_axes = fft_axes
+        self.recompute = recompute and kernel == 'complex'
         self.pulse = SpectralPulseNet(channels)
         self.kernel = TokenKernel(channels, grid, fft_axes, kernel)
         self.sagu = SAGU(channels, kernel)
+        self.made = repr(self)
 
     def forward(self, x: Tensor) -> Tensor:
         check_map(x, self.kernel.channels)
@@ -63,16 +68,16 @@ class SASS(nn.Module):
         """From the half spectrum of the map, (B, ..., C), to that of the result."""
         shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
         planes = flat_planes(kernel)
-        if torch.is_grad_enabled() or not eager_cpu(v) or v.numel() <= CHUNK:
-            complex_kernel = len(kernel.real) == 2
-            if complex_kernel and torch.is_grad_enabled() and not is_traced():
-                # What stands between the transforms is many maps: computed again, not kept.
+        if torch.is_grad_enabled():
+            if self.recompute and self.is_as_made():
                 parts = checkpoint(
                     self._mix_bins, v, *planes, use_reentrant=False, preserve_rng_state=False
                 )
             else:
                 parts = self._mix_bins(v, *planes)
             return torch.complex(*parts).view(shape)
+        if v.numel() <= CHUNK or not self.on_cpu_as_made(v):
+            return torch.complex(*self._mix_bins(v, *planes)).view(shape)
         z = torch.empty_like(v)
         bins = max(1, CHUNK // v[:, 0].numel())
         for target, *part in zip(*(t.split(bins, dim=-2) for t in (z, v, *planes)), strict=True):

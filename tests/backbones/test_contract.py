@@ -86,15 +86,18 @@ def test_returns_and_builds_no_more_than_was_asked_for(name, out_indices):
 
 
 @pytest.mark.parametrize('out_indices', [(0, 3), (1,)])
-def test_forward_falls_into_stem_and_maps(name, out_indices):
-    """Where MixToken works, and where a class token reads the last map before its norm."""
+def test_forward_gives_tokens_to_change_and_the_map_before_its_norm(name, out_indices):
+    """Where MixToken works, and what a class token reads."""
     backbone = tiny(name, out_indices=out_indices).eval()
     nn.init.normal_(backbone.last_norm.weight)
     x = torch.randn(2, 3, 64, 90)
-    tokens = backbone.stem(x)
-    assert tokens.shape == (2, 16, 23, TINY['embed_dims'][0])
-    expected, raw = backbone(x), backbone.maps(tokens, last_norm=False)
-    torch.testing.assert_close(backbone.maps(tokens), expected, rtol=0, atol=0)
+    seen = []
+    expected, same = backbone(x), backbone(x, change_tokens=lambda t: seen.append(t) or t)
+    assert seen[0].shape == (2, 16, 23, TINY['embed_dims'][0])
+    torch.testing.assert_close(same, expected, rtol=0, atol=0)
+    flipped = backbone(x, change_tokens=lambda tokens: tokens.flip(0))
+    torch.testing.assert_close(flipped[-1], expected[-1].flip(0))
+    raw = backbone(x, last_norm=False)
     torch.testing.assert_close(raw[:-1], expected[:-1], rtol=0, atol=0)
     normed = backbone.last_norm(raw[-1].permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     torch.testing.assert_close(normed, expected[-1])

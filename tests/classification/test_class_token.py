@@ -266,3 +266,22 @@ def test_checkpointing_reaches_the_classifier_too():
         model.train()(x).square().sum().backward()
         results.append([p.grad for p in model.parameters()])
     torch.testing.assert_close(*results)
+
+
+@EVERY_FAMILY
+@pytest.mark.parametrize('mode', ['tensor', 'loss', 'predict'])
+def test_the_classifier_calls_its_backbone(family, mode):
+    """So hooks fire, and a compiled or wrapped backbone is used."""
+    model, seen = tiny(family), []
+    model.backbone.register_forward_hook(lambda _m, args, _out: seen.append(args[0].shape))
+    x = torch.randn(2, 3, 64, 64)
+    model(x, [DataSample().set_gt_label(0) for _ in x], mode=mode)
+    assert seen == [x.shape]
+
+
+@EVERY_FAMILY
+def test_a_backbone_without_its_last_stage_is_refused(family):
+    backbone = dict(type=family, arch=TINY, out_indices=(0, 1))
+    head = dict(type='LinearClsHead', num_classes=5, in_channels=32)
+    with pytest.raises(ValueError, match=r'out_indices must hold 3, got \(0, 1\)'):
+        build(dict(type='ClassTokenClassifier', backbone=backbone, head=head))

@@ -65,12 +65,13 @@ def test_a_map_that_is_not_contiguous(layout, monkeypatch):
 
 def test_the_module_takes_the_bands_for_large_maps_on_a_cpu_alone(monkeypatch):
     monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 1000)
-    large = torch.zeros(1, 8, 8, 4)
-    assert banded_ffn.banded(large, 12)
-    assert not banded_ffn.banded(torch.zeros(9, 2, 2, 4), 12)  # many small pictures
-    assert not banded_ffn.banded(large[:, :2, :2], 12)
-    assert not banded_ffn.banded(large.to('meta'), 12)
-    assert not banded_ffn.banded(torch.zeros(0, 8, 8, 4), 12)
+    large, module = torch.zeros(1, 8, 8, 4), ConvFFN(4, 3)
+    assert banded_ffn.is_wide(large, module.dwconv)
+    assert not banded_ffn.is_wide(torch.zeros(9, 2, 2, 4), module.dwconv)  # many small pictures
+    assert not banded_ffn.is_wide(large[:, :2, :2], module.dwconv)
+    assert not banded_ffn.is_wide(torch.zeros(0, 8, 8, 4), module.dwconv)
+    assert module.on_cpu_as_made(large)
+    assert not module.on_cpu_as_made(large.to('meta'))
 
 
 def test_under_autocast_it_computes_in_the_half_type(monkeypatch):

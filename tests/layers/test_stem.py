@@ -1,8 +1,9 @@
 """The stem: fixed statistics are folded into the convolutions, and nothing else changes."""
 
+import pytest
 import torch
 
-from heracles_mm.layers.embed import Stem
+from heracles_mm.layers.embed import Downsample, Stem
 
 
 def make():
@@ -46,3 +47,20 @@ def test_norms_without_statistics_are_applied_as_they_are():
     stem, x = make().eval(), torch.randn(2, 3, 32, 32, dtype=torch.float64)
     stem.convs[1] = torch.nn.BatchNorm2d(4, track_running_stats=False).double().eval()
     torch.testing.assert_close(stem(x), plain(stem, x))
+
+
+@pytest.mark.parametrize('autocast', [False, True])
+@pytest.mark.parametrize('width', [1, 2, 3])
+def test_a_narrow_map_keeps_its_numbers_in_bfloat16(width, autocast):
+    """oneDNN's strided convolution of one or two columns is wrong on processors with AMX."""
+    layer = Downsample(32, 64).eval()
+    x = torch.randn(3, 7, width, 32)
+    expected = layer(x)
+    if autocast:
+        with torch.autocast('cpu', torch.bfloat16):
+            y = layer.proj(x)
+    else:
+        y = layer.proj.bfloat16()(x.bfloat16())
+    assert y.dtype == torch.bfloat16
+    y = layer.norm(y.float())
+    assert (y - expected).norm() < 0.02 * expected.norm()
