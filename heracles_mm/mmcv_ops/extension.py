@@ -81,8 +81,8 @@ def __getattr__(name: str) -> Callable[..., Any]:
     def missing(*arguments: Any, **options: Any) -> NoReturn:
         caller = sys._getframe(1).f_globals.get('__name__')
         raise NotImplementedError(
-            f"{caller} needs mmcv's operator {name}, which only a compiled mmcv has: install mmcv "
-            'as docs/install.md, "Compiling mmcv", says'
+            f"{caller} needs mmcv's operator {name}, which only a compiled mmcv has (Python up to "
+            '3.12, torch below 2.14): docs/install.md of the repository, "Compiling mmcv", says how'
         )
 
     return missing

@@ -31,6 +31,7 @@ def roi_align_forward(
 ) -> None:
     """Fill ``output`` and, for the maximum, where in the map each comes from."""
     maps = wide(input)
+    _check(rois, len(maps), aligned)
     rois, scale, size = rois.to(maps.dtype), float32(spatial_scale), (aligned_height, aligned_width)
     if pool_mode != MAX:
         output.copy_(call('roi_align', maps, rois, scale, *size, sampling_ratio, aligned))
@@ -92,6 +93,7 @@ def roi_pool_forward(
     spatial_scale: float,
 ) -> None:
     """Fill ``output`` and ``argmax`` (int32), the place of each in its map of H * W."""
+    _check(rois, len(input), aligned=False)
     argmax.fill_(NOWHERE)
     maps, (height, width) = wide(input), input.shape[2:]
     corners = rois[:, 1:].to(maps.dtype)
@@ -120,6 +122,21 @@ def roi_pool_backward(
     """Fill ``grad_input``."""
     corner = argmax.clamp(min=0).long(), wide(grad_output) * (argmax != NOWHERE)
     _add_to_planes(grad_input, rois, [corner])
+
+
+def _check(rois: Tensor, batch: int, aligned: bool) -> None:
+    """On a CPU, where operators read beyond their memory; elsewhere a look would have to wait."""
+    if rois.device.type != 'cpu':
+        return
+    sound = rois.isfinite().all(1) & (rois[:, 0] >= 0) & (rois[:, 0] < batch)
+    if aligned:  # as compiled; without it mmcv takes any box for one pixel at least
+        sound &= (rois[:, 3:] >= rois[:, 1:3]).all(1)
+    if not sound.all():
+        index = int(sound.logical_not().nonzero()[0])
+        raise RuntimeError(
+            f'region {index} is {rois[index].tolist()}: it must be an index below {batch} and '
+            'finite x1, y1, x2, y2' + (' with x1 <= x2 and y1 <= y2' if aligned else '')
+        )
 
 
 def _ordered_gradient(

@@ -10,8 +10,8 @@ try:
     import torchvision
 except ModuleNotFoundError as error:  # who probes for mmcv's operators takes this as their absence
     raise ModuleNotFoundError(
-        f"mmcv's operators need torchvision ({error}): pip install torch=={torch.__version__} "
-        'torchvision, from the index that torch came from',
+        f"mmcv's operators need torchvision ({error}): pip install "
+        f'torch=={torch.__version__.partition("+")[0]} torchvision, from the index of this torch',
         name=error.name,
     ) from None
 except Exception as error:  # 'operator torchvision::nms does not exist', a library that is missing
@@ -30,6 +30,8 @@ def call(name: str, *arguments: Any) -> Any:
     try:
         return getattr(torch.ops.torchvision, name)(*arguments)
     except NotImplementedError as error:
+        if 'Could not run' not in str(error):  # a dtype, say, which torch's own words name
+            raise
         device = next(each.device.type for each in arguments if isinstance(each, Tensor))
         raise NotImplementedError(
             f'torchvision {torchvision.__version__} has no {name} for {device} tensors: install '

@@ -114,6 +114,7 @@ class Diagnosis:
 def main(argv: list[str] | None = None) -> int:
     """Print the diagnosis; ``argv`` defaults to the command line. Returns 1 if there is a fault."""
     args = _parser().parse_args(argv)
+    print('doctor: trying each library, which may take a minute', file=sys.stderr)
     found = diagnose()
     if args.json:
         print(json.dumps(asdict(found), indent=1))
@@ -223,6 +224,8 @@ def _failure(name: str, result: Probed, versions: dict[str, Version], others: se
         cure = f'{remove} pip install opencv-python-headless, which needs no library of a screen'
     elif name == 'torchvision':
         wrong, cure = f'{what} does not work with torch {torch.__version__}', fitting
+    elif name == 'mmcv' and BY_US in result.said and 'torchvision' not in versions:
+        wrong, cure = 'torchvision is not installed', fitting.partition('&& ')[2]
     elif name == 'mmcv' and BY_US in result.said:
         wrong, cure = "torchvision's operators do not work in place of mmcv's", fitting
     elif name == 'mmcv' and result.said:

@@ -355,6 +355,34 @@ def test_the_deterministic_gradient_of_a_gpu_is_the_operators(monkeypatch):
     torch.testing.assert_close(own, expected)
 
 
+@pytest.mark.parametrize('mode', ['avg', 'max', 'pool'])
+@pytest.mark.parametrize(
+    'region',
+    [[0, float('nan'), 1, 9, 9], [0, 1, 1, float('inf'), 9], [2, 1, 1, 5, 5], [-1, 1, 1, 5, 5]],
+)
+def test_a_region_that_is_none_is_named(region, mode):
+    """The operators would read beyond their memory, which ends the process without a word."""
+    rois = torch.cat([BOXES, torch.tensor([region])])
+    with pytest.raises(RuntimeError, match=r'region 4 is \[.*below 2 and finite') as caught:
+        if mode == 'pool':
+            ops.roi_pool(maps(), rois, 3, 1.0)
+        else:
+            ops.roi_align(maps(), rois, 3, 1.0, 2, mode, True)
+    assert '\n' not in str(caught.value)
+
+
+def test_an_inverted_box_is_refused_where_compiled_operators_do():
+    rois = torch.tensor([[0.0, 9, 9, 1, 1]])
+    with pytest.raises(RuntimeError, match='with x1 <= x2'):
+        ops.roi_align(maps(), rois, 3, 1.0, 2, 'avg', True)
+    assert ops.roi_align(maps(), rois, 3, 1.0, 2, 'avg', False).shape == (1, 4, 3, 3)
+
+
+def test_a_dtype_that_is_none_of_an_operator_is_told_by_torch():
+    with pytest.raises(NotImplementedError, match='not implemented for'):
+        ours.nms(torch.zeros(2, 4, dtype=torch.long), torch.zeros(2), 0.5, 0)
+
+
 # ---- what is not there
 
 
