@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from heracles_mm.layers.channels_last import Conv2dLast
 from heracles_mm.spectral.eager import AsMade, is_transformed
@@ -35,7 +36,7 @@ class Stem(AsMade):
     def forward(self, x: Tensor) -> Tensor:
         if not is_transformed():  # vmap knows no memory format
             x = x.contiguous(memory_format=torch.channels_last)  # as all maps after it
-        learns = any(layer.training for layer in self.convs if isinstance(layer, nn.BatchNorm2d))
+        learns = any(layer.training for layer in self.convs if isinstance(layer, _BatchNorm))
         fused = not learns and self.is_as_made()
         x = self.proj(_with_fixed_statistics(x, self.convs) if fused else self.convs(x))
         return self.norm(x.permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)

@@ -40,6 +40,7 @@ def fails(capfd):
     def run_and_read(module, *argv):
         assert module.main([str(word) for word in argv]) == 2
         lines = capfd.readouterr().err.splitlines()
+        lines = [line for line in lines if 'gcc: not found' not in line]  # mmengine asks for it
         assert len(lines) == 1, lines
         assert lines[0].startswith(f'{module.NAME}: error: ')
         return lines[0]

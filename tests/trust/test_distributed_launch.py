@@ -303,15 +303,19 @@ def test_sync_bn_reaches_the_stem_and_goes_again(backbone):
 
 
 def test_a_joined_stem_asks_its_norms_in_training_and_folds_them_in_inference(backbone):
-    """In training the statistics come from all processes, so nothing can be folded before."""
+    """In training the statistics come from all processes, so nothing can be folded before; in
+    inference they may be, unless somebody listens."""
     joined, asked, x = convert_sync_batchnorm(backbone, 'torch'), [], torch.randn(2, 3, 32, 32)
     stem = joined.stages[0].embed
-    for norm in stem.convs[1::3]:
-        norm.register_forward_hook(lambda *_: asked.append(1))
+    hooks = [m.register_forward_hook(lambda *_: asked.append(1)) for m in stem.convs[1::3]]
     stem.train()(x)
     assert len(asked) == 3
-    folded = stem.eval()(x)
-    assert len(asked) == 3
+    stem.eval()(x)
+    assert len(asked) == 6
+    for hook in hooks:
+        hook.remove()
+    assert stem.is_as_made()
+    folded = stem(x)
     torch.testing.assert_close(
         folded, stem.norm(stem.proj(stem.convs(x)).permute(0, 2, 3, 1)), rtol=1e-4, atol=1e-5
     )
