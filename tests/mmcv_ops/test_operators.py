@@ -385,7 +385,7 @@ def test_a_dtype_that_is_none_of_an_operator_is_told_by_torch(monkeypatch):
         raise NotImplementedError('"nms_kernel" not implemented for \'Long\'')
 
     monkeypatch.setattr(torch.ops.torchvision, 'nms', nms)
-    with pytest.raises(NotImplementedError, match='^"nms_kernel" not implemented'):
+    with pytest.raises(NotImplementedError, match=r'^"nms_kernel" not implemented'):
         torchvision_ops.call('nms', BOXES[:, 1:].long(), BOXES[:, 0], 0.5)
 
 
