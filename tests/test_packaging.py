@@ -34,6 +34,15 @@ def files(wheel):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def printed_by(wheel: Path, folder: Path, code: str) -> str:
+    """What a program prints that finds the wheel's files in the folder where it runs."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    done = subprocess.run([sys.executable, '-c', code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize(
     'pattern', ['configs/**/*.py', 'configs/**/*.yml', 'tools/**/*.py', 'tools/**/*.sh']
 )
@@ -60,36 +69,26 @@ def test_the_model_index_is_readable_from_the_wheel(wheel, tmp_path):
 
 
 def test_the_wheel_lists_its_configs_and_gives_their_paths(wheel, tmp_path):
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path)
     code = (
         'import heracles_mm\n'
         'from heracles_mm.tools.list_configs import listed_configs\n'
         'for config in listed_configs(): print(heracles_mm.config_path(config.name))'
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    said = printed_by(wheel, tmp_path, code)
     folder = tmp_path / 'heracles_mm/.mim/configs'
-    assert sorted(map(Path, done.stdout.splitlines())) == sorted(folder.glob('*.py'))
+    assert sorted(map(Path, said.splitlines())) == sorted(folder.glob('*.py'))
 
 
 def test_mmpretrain_builds_a_classifier_of_the_wheel_by_its_name(wheel, tmp_path):
     """The metafiles' paths and the configs' bases hold in the wheel's own folder."""
     pytest.importorskip('mmpretrain')
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path)
     code = (
         'import heracles_mm.classification, mmpretrain\n'
         "assert 'hamsa_b_imagenet' in mmpretrain.list_models('hamsa*')\n"
         "print(mmpretrain.get_model('heracles_nano_parts')._config.filename)"
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    config = Path(done.stdout.splitlines()[-1])
+    said = printed_by(wheel, tmp_path, code)
+    config = Path(said.splitlines()[-1])
     assert config == tmp_path / 'heracles_mm/.mim/configs/heracles_nano_parts.py'
 
 
@@ -109,8 +108,6 @@ def test_the_licence_travels_and_is_named(files):
 def test_the_wheel_answers_for_mmcv_from_the_start(wheel, tmp_path):
     """Python reads the line of `heracles_mm.pth` in site-packages before it runs anything."""
     pytest.importorskip('mmcv.ops')
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path)
     code = (
         'import sys, site\n'
         'sys.meta_path[:] = [each for each in sys.meta_path if "Mmcv" not in repr(each)]\n'
@@ -121,11 +118,8 @@ def test_the_wheel_answers_for_mmcv_from_the_start(wheel, tmp_path):
         'import mmcv.ops, mmcv._ext\n'
         'print(mmcv._ext.__file__)'
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == f'{tmp_path}/heracles_mm/mmcv_ops/extension.py'
+    said = printed_by(wheel, tmp_path, code)
+    assert said.strip() == f'{tmp_path}/heracles_mm/mmcv_ops/extension.py'
 
 
 def test_nothing_else_travels(files):

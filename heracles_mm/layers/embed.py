@@ -36,8 +36,9 @@ class Stem(AsMade):
     def forward(self, x: Tensor) -> Tensor:
         if not is_transformed():  # vmap knows no memory format
             x = x.contiguous(memory_format=torch.channels_last)  # as all maps after it
-        learns = any(layer.training for layer in self.convs if isinstance(layer, _BatchNorm))
-        fused = not learns and self.is_as_made()
+        norms = [layer for layer in self.convs if isinstance(layer, _BatchNorm)]
+        fixed = not any(norm.training or norm.running_var is None for norm in norms)
+        fused = fixed and self.is_as_made()
         x = self.proj(_with_fixed_statistics(x, self.convs) if fused else self.convs(x))
         return self.norm(x.permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
 

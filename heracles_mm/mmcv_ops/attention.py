@@ -70,7 +70,7 @@ def psamask_forward(
         input: (B, h_mask w_mask, H, W), weights around each pixel.
     """
     place, inside = _places(input, h_feature, w_feature, h_mask, w_mask, half_h_mask, half_w_mask)
-    found = input.flatten(2).gather(1, place.expand(num_, -1, -1)) * inside
+    found = input.flatten(2).gather(1, place.expand(num_, -1, -1)).masked_fill(~inside, 0)
     output.copy_((found.transpose(1, 2) if psa_type else found).reshape(output.shape))
 
 
@@ -91,7 +91,7 @@ def psamask_backward(
         grad_input, h_feature, w_feature, h_mask, w_mask, half_h_mask, half_w_mask
     )
     gradient = grad_output.flatten(2)
-    gradient = (gradient.transpose(1, 2) if psa_type else gradient) * inside
+    gradient = (gradient.transpose(1, 2) if psa_type else gradient).masked_fill(~inside, 0)
     grad_input.view(num_, h_mask * w_mask, -1).scatter_add_(
         1, place.expand(num_, -1, -1), gradient.to(grad_input.dtype)
     )

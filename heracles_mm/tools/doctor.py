@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def diagnose() -> Diagnosis:
-    """Try what is installed, which takes some ten seconds; nothing is raised."""
+    """Try what is installed, which takes up to a minute; nothing is raised."""
     versions = installed()
     wanted = [name for name in PROBES if _is_wanted(name, versions)]
     probed = _try(wanted)

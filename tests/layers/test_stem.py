@@ -64,3 +64,14 @@ def test_a_narrow_map_keeps_its_numbers_in_bfloat16(width, autocast):
     assert y.dtype == torch.bfloat16
     y = layer.norm(y.float())
     assert (y - expected).norm() < 0.02 * expected.norm()
+
+
+def test_a_stem_without_statistics_takes_those_of_the_batch():
+    """As test-time adaptation does: BatchNorm then normalises by what it sees, in inference too."""
+    stem, x = make().eval(), torch.randn(2, 3, 16, 12, dtype=torch.float64)
+    before = stem(x)
+    for module in stem.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean = module.running_var = None
+    torch.testing.assert_close(stem(x), plain(stem, x))
+    assert not torch.allclose(stem(x), before)
