@@ -17,15 +17,8 @@ from heracles_mm.checkpoints import check_checkpoint_file, read_plain_checkpoint
 from heracles_mm.engine.content_check import content_fault
 from heracles_mm.engine.dataset_check import missing_data
 from heracles_mm.engine.distributed import local_rank, prepare_launcher
-from heracles_mm.installation import installed, overwritten, refused
+from heracles_mm.installation import LIBRARIES, installed, overwritten, refused
 from heracles_mm.tools.errors import OneLineParser, ToolError, say
-
-LIBRARIES = {
-    'mmdet': 'mmdet',
-    'mmseg': 'mmsegmentation',
-    'mmpretrain': 'mmpretrain',
-}
-"""default_scope of a config -> the distribution that brings it."""
 
 
 def config_parser(
@@ -207,7 +200,7 @@ def _check_library(cfg: Config, path: Path) -> None:
     if scope in LIBRARIES and importlib.util.find_spec(scope) is None:
         raise ToolError(
             f'the config {path} needs {scope}, which is not installed: pip install '
-            f"'heracles-mm[openmmlab]' (or {LIBRARIES[scope]} alone)"
+            f"'heracles-mm[openmmlab]' (or {LIBRARIES[scope][0]} alone)"
         )
     if scope in LIBRARIES:
         versions = installed()
