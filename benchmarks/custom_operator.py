@@ -15,9 +15,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from heracles_mm.cli.progress import Steps
 from heracles_mm.layers.spectral_mixer import SpectralMixer
 from heracles_mm.spectral import dct2, idct2
-from heracles_mm.tools.progress import Steps
 
 
 @torch.library.custom_op('heracles_mm_benchmark::cosine_filter', mutates_args=())

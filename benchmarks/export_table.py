@@ -18,11 +18,11 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from heracles_mm.benchmark.machine import environment, load
+from heracles_mm.cli.progress import Steps
 from heracles_mm.export.building import build_model
 from heracles_mm.export.export import Wish, export
 from heracles_mm.export.formats import FORMATS, OPSET
 from heracles_mm.export.targets import target
-from heracles_mm.tools.progress import Steps
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 HARTLEY = {'model.backbone.transform': 'hartley'}

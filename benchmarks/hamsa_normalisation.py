@@ -18,9 +18,9 @@ from fashion import CLASSES, Classifier, accuracy, batches, load, optimizer
 from torch import Tensor, nn
 
 from heracles_mm import Hamsa
+from heracles_mm.cli.progress import Steps
 from heracles_mm.spectral import SAGU, SASS, SpectralPulseNet, fourier
 from heracles_mm.spectral.fourier import Normalisation
-from heracles_mm.tools.progress import Steps
 
 CHOICES = {
     'ortho maps, ortho kernel': Normalisation('ortho', 'ortho'),

@@ -16,9 +16,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from heracles_mm.cli.progress import Steps
 from heracles_mm.spectral import SAGU, SASS
 from heracles_mm.spectral.fourier import NORMALISATION, from_half_spectrum, half_spectrum
-from heracles_mm.tools.progress import Steps
 
 SIZES = [(1, 1), (1, 7), (6, 1), (4, 4), (5, 7), (8, 6), (14, 14), (15, 16), (28, 28)]
 CHANNELS = 8

@@ -22,7 +22,7 @@ from fashion import Classifier, accuracy, batches, flip_some, load, optimizer
 from torch import nn
 
 from heracles_mm import Hamsa, Heracles
-from heracles_mm.tools.progress import Steps
+from heracles_mm.cli.progress import Steps
 from heracles_mm.visualization import plot_curves
 
 Points = list[tuple[int, float]]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from heracles_mm import Hamsa, Heracles
+from heracles_mm.cli.progress import Steps
 from heracles_mm.layers.block import Block
-from heracles_mm.tools.progress import Steps
 
 
 class NoMixer(nn.Module):

@@ -12,8 +12,8 @@ import scipy.fft
 import torch
 from torch import Tensor
 
+from heracles_mm.cli.progress import Steps
 from heracles_mm.spectral import dct2, dht2, idct2
-from heracles_mm.tools.progress import Steps
 
 SIZES = [
     (1, 1), (1, 9), (13, 1), (2, 2), (3, 5), (7, 7), (8, 6), (14, 14), (17, 31), (28, 28),

@@ -15,9 +15,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from heracles_mm.cli.progress import Steps
 from heracles_mm.spectral import transforms
 from heracles_mm.spectral.transforms import dct2, dht2
-from heracles_mm.tools.progress import Steps
 
 
 def seconds(transform: Callable[[Tensor], Tensor], x: Tensor, limit: int) -> float:

@@ -20,8 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from heracles_mm.cli.progress import Steps
 from heracles_mm.datasets.pictures import write_pictures
-from heracles_mm.tools.progress import Steps
 from heracles_mm.visualization import plot_curves, read_scalars
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -39,7 +39,7 @@ def train(config: str, folder: Path, last: str, options: dict[str, object], step
             steps.step(f'{folder.name}: kept')
     else:
         settings = [f'{key}={value}' for key, value in options.items()]
-        command = ['-m', 'heracles_mm.tools.train', str(CONFIGS / config)]
+        command = ['-m', 'heracles_mm.cli.train', str(CONFIGS / config)]
         command += ['--work-dir', str(folder), '--cfg-options', *settings]
         print('python', shlex.join(command), flush=True)
         folder.mkdir(parents=True, exist_ok=True)

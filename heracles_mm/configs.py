@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from heracles_mm.errors import UsageError
+
 CONFIGS = Path(__file__).parent / '.mim' / 'configs'
 """Of a checkout (a link to ``configs/``) and of an installed wheel alike."""
 
@@ -70,9 +72,9 @@ def config_path(name: str) -> Path:
         return CONFIGS / f'{stem}.py'
     near = difflib.get_close_matches(stem, names, SHOWN, cutoff=0.5)
     offer = f'the nearest are {", ".join(near)}; ' if near else ''
-    raise ValueError(
+    raise UsageError(
         f'heracles_mm has no config {name!r}: {offer}'
-        'python -m heracles_mm.tools.list_configs prints all'
+        'python -m heracles_mm.cli.list_configs prints all'
     )
 
 
@@ -89,7 +91,7 @@ def read_header(path: Path) -> Header:
         lines.append(line[1:].strip())
     said = _HEADER.match(' '.join(lines))
     if said is None:
-        raise ValueError(
+        raise UsageError(
             f'the first comment of {path} must begin as "Mask R-CNN, HAMSA-S, COCO, 12 epochs, '
             'batch 16, AdamW 1e-4" does: method, backbone, data, schedule, batch, optimizer and '
             'learning rate, and "gradient clip 1.0" behind it where gradients are clipped'

@@ -29,7 +29,7 @@ WHOLE = [
     'tests/mmcv_ops',
     'tests/clients/test_library_tools.py',
     'tests/clients/test_inferencers.py',
-    'tests/tools/test_doctor.py',
+    'tests/cli/test_doctor.py',
 ]
 ALONE = """
 import sys

@@ -77,7 +77,7 @@ def test_the_whole_road_keeps_what_is_finished(tmp_path):
     args = ['--families', 'heracles', '--seeds', 0, '--epochs', 2, '--pictures', 8, '--steps', 2]
     args += ['--val-scenes', 8, '--work-dir', tmp_path, '--picture', tmp_path / 'road.png']
     first = run('whole_road.py', *args)
-    assert first.count('heracles_mm.tools.train') == 3
+    assert first.count('heracles_mm.cli.train') == 3
     assert (tmp_path / 'road.png').read_bytes().startswith(b'\x89PNG')
     second = run('whole_road.py', *args)
     assert first.endswith(second)

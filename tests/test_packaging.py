@@ -71,7 +71,7 @@ def test_the_model_index_is_readable_from_the_wheel(wheel, tmp_path):
 def test_the_wheel_lists_its_configs_and_gives_their_paths(wheel, tmp_path):
     code = (
         'import heracles_mm\n'
-        'from heracles_mm.tools.list_configs import listed_configs\n'
+        'from heracles_mm.cli.list_configs import listed_configs\n'
         'for config in listed_configs(): print(heracles_mm.config_path(config.name))'
     )
     said = printed_by(wheel, tmp_path, code)

@@ -1,4 +1,4 @@
-"""Command line of heracles_mm.tools.doctor; a checkout's script runs its package."""
+"""Command line of heracles_mm.cli.doctor; a checkout's script runs its package."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 if (CHECKOUT / 'heracles_mm').is_dir():
     sys.path.insert(0, str(CHECKOUT))
 
-from heracles_mm.tools.doctor import main  # noqa: E402
+from heracles_mm.cli.doctor import main  # noqa: E402
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The command line of heracles_mm.tools.get_flops.
+"""The command line of heracles_mm.cli.get_flops.
 
 A checkout's script runs the checkout's package.
 """
@@ -10,7 +10,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 if (CHECKOUT / 'heracles_mm').is_dir():
     sys.path.insert(0, str(CHECKOUT))
 
-from heracles_mm.tools.get_flops import main  # noqa: E402
+from heracles_mm.cli.get_flops import main  # noqa: E402
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The command line of heracles_mm.tools.test; a checkout's script runs the checkout's package."""
+"""The command line of heracles_mm.cli.test; a checkout's script runs the checkout's package."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 if (CHECKOUT / 'heracles_mm').is_dir():
     sys.path.insert(0, str(CHECKOUT))
 
-from heracles_mm.tools.test import main  # noqa: E402
+from heracles_mm.cli.test import main  # noqa: E402
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from heracles_mm.errors import UsageError
+
 STAGES = 4
 HEAD_DIM = 32
 
@@ -27,14 +29,14 @@ class Arch:
         for name in ('embed_dims', 'depths', 'mlp_ratios'):
             values = getattr(self, name)
             if not isinstance(values, Sequence) or len(values) != STAGES:
-                raise ValueError(f'arch: {name} needs {STAGES} entries, got {values!r}')
+                raise UsageError(f'arch: {name} needs {STAGES} entries, got {values!r}')
             if any(value <= 0 for value in values):
-                raise ValueError(f'arch: {name} must be positive, got {values!r}')
+                raise UsageError(f'arch: {name} must be positive, got {values!r}')
             object.__setattr__(self, name, tuple(values))
         if self.stem_width <= 0:
-            raise ValueError(f'arch: stem_width must be positive, got {self.stem_width!r}')
+            raise UsageError(f'arch: stem_width must be positive, got {self.stem_width!r}')
         if any(dim % HEAD_DIM for dim in self.embed_dims):
-            raise ValueError(
+            raise UsageError(
                 f'arch: embed_dims must be multiples of {HEAD_DIM} (the width of an attention '
                 f'head), got {self.embed_dims}'
             )
@@ -44,15 +46,17 @@ class Arch:
         """A named arch of ``zoo``, or one given as a dictionary of this class's fields."""
         if isinstance(arch, str):
             if arch not in zoo:
-                raise ValueError(f'unknown arch {arch!r}: choose one of {list(zoo)} or give a dict')
+                raise UsageError(f'unknown arch {arch!r}: choose one of {list(zoo)} or give a dict')
             return zoo[arch]
         if not isinstance(arch, Mapping):
-            raise TypeError(f'arch must be one of {list(zoo)} or a dict, got {type(arch).__name__}')
+            raise UsageError(
+                f'arch must be one of {list(zoo)} or a dict, got {type(arch).__name__}'
+            )
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(arch) - names):
-            raise TypeError(f'arch: unknown {unknown}, allowed are {sorted(names)}')
+            raise UsageError(f'arch: unknown {unknown}, allowed are {sorted(names)}')
         if missing := sorted({'stem_width', 'embed_dims', 'depths'} - set(arch)):
-            raise TypeError(
+            raise UsageError(
                 f'arch: {missing} missing, needed are stem_width, embed_dims and depths'
             )
         return cls(**arch)

@@ -8,6 +8,7 @@ from torch import nn
 from heracles_mm.backbones.arch import ARCHS, HEAD_DIM, STAGES, Arch
 from heracles_mm.backbones.options import names_its_options
 from heracles_mm.backbones.pyramid import Grid, Pyramid, is_int
+from heracles_mm.errors import UsageError
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.spectral_mixer import SpectralMixer
 from heracles_mm.spectral import check_kind
@@ -81,12 +82,12 @@ class Heracles(Pyramid):
         init_cfg: dict | list | None = None,
     ) -> None:
         if spectral_stages not in range(STAGES + 1):
-            raise ValueError(f'spectral_stages must be 0 to {STAGES}, got {spectral_stages!r}')
+            raise UsageError(f'spectral_stages must be 0 to {STAGES}, got {spectral_stages!r}')
         check_kind(transform, hartley_product)
         if kv_grid is not None and not (is_int(kv_grid) and kv_grid > 0):
-            raise ValueError(f'kv_grid must be None or a positive whole number, got {kv_grid!r}')
+            raise UsageError(f'kv_grid must be None or a positive whole number, got {kv_grid!r}')
         if kv_grid is not None and spectral_stages == STAGES:
-            raise ValueError(
+            raise UsageError(
                 f'kv_grid bounds attention, and spectral_stages={STAGES} has none: leave it out'
             )
 

@@ -4,6 +4,8 @@ import functools
 import inspect
 from collections.abc import Callable
 
+from heracles_mm.errors import UsageError
+
 
 def names_its_options(init: Callable) -> Callable:
     """Let an ``__init__`` name its allowed arguments in the TypeError for a wrong one."""
@@ -16,7 +18,7 @@ def names_its_options(init: Callable) -> Callable:
             signature.bind(self, *args, **kwargs)
         except TypeError as error:
             name = type(self).__name__
-            raise TypeError(f'{name}: {error}, allowed are {", ".join(allowed)}') from None
+            raise UsageError(f'{name}: {error}, allowed are {", ".join(allowed)}') from None
         init(self, *args, **kwargs)
 
     return checked

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from heracles_mm.backbones.arch import STAGES, Arch
 from heracles_mm.checkpoints import LoudLoading
+from heracles_mm.errors import UsageError
 from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
 from heracles_mm.layers.embed import Downsample, Stem
 from heracles_mm.layers.init import init_weights
@@ -109,7 +110,7 @@ class Pyramid(LoudLoading):
         self.frozen_stages = _checked_frozen_stages(frozen_stages)
         self.norm_eval = norm_eval
         if not 0 <= drop_path_rate < 1:
-            raise ValueError(f'drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
+            raise UsageError(f'drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
         last = max(sum(arch.depths) - 1, 1)
         rates = (drop_path_rate * block / last for block in range(sum(arch.depths)))
         self.stages = nn.ModuleList(
@@ -216,15 +217,15 @@ class Pyramid(LoudLoading):
 
 def _check_picture(x: Tensor) -> None:
     if not isinstance(x, Tensor):
-        raise TypeError(f'expected a tensor (B, 3, H, W), got {type(x).__name__}')
+        raise UsageError(f'expected a tensor (B, 3, H, W), got {type(x).__name__}')
     if not x.is_floating_point():
-        raise TypeError(
+        raise UsageError(
             f'expected floating-point pictures, got {x.dtype}: normalise or use .float()'
         )
     if x.dim() != 4 or x.shape[1] != 3:
-        raise ValueError(f'expected pictures of shape (B, 3, H, W), got {tuple(x.shape)}')
+        raise UsageError(f'expected pictures of shape (B, 3, H, W), got {tuple(x.shape)}')
     if min(x.shape[-2:]) < SMALLEST_INPUT:
-        raise ValueError(
+        raise UsageError(
             f'expected pictures of at least {SMALLEST_INPUT}x{SMALLEST_INPUT} px, '
             f'got {x.shape[-2]}x{x.shape[-1]}: leave empty ones out'
         )
@@ -238,7 +239,7 @@ def is_int(value: object) -> bool:
 def _checked_img_size(img_size: int | Sequence[int]) -> Grid:
     sides = (img_size, img_size) if isinstance(img_size, int) else tuple(img_size)
     if len(sides) != 2 or not all(is_int(s) and s >= SMALLEST_INPUT for s in sides):
-        raise ValueError(
+        raise UsageError(
             f'img_size must be one or two whole numbers of at least {SMALLEST_INPUT} px, '
             f'got {img_size!r}'
         )
@@ -250,7 +251,7 @@ def _checked_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
     allowed = range(STAGES)
     valid = all(is_int(index) and index in allowed for index in indices)
     if not indices or not valid or list(indices) != sorted(set(indices)):
-        raise ValueError(
+        raise UsageError(
             f'out_indices must be increasing stages out of {list(allowed)}, got {out_indices!r}'
         )
     return indices
@@ -258,7 +259,7 @@ def _checked_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
 
 def _checked_frozen_stages(frozen_stages: int) -> int:
     if not is_int(frozen_stages) or not -1 <= frozen_stages <= STAGES:
-        raise ValueError(
+        raise UsageError(
             f'frozen_stages must be a whole number from -1 to {STAGES}, got {frozen_stages!r}'
         )
     return frozen_stages

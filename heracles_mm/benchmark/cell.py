@@ -8,13 +8,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from heracles_mm.benchmark.errors import BenchmarkError
+from heracles_mm.benchmark.flops import count_flops, matmul
 from heracles_mm.benchmark.memory import held_bytes, peak_bytes
 from heracles_mm.benchmark.models import Candidate
 from heracles_mm.benchmark.sizes import Size
 from heracles_mm.benchmark.steps import Step
 from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratios
-from heracles_mm.benchmark.work import count_flops, matmul
+from heracles_mm.errors import UserError
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 MODES = ('eager', 'compiled')
@@ -56,7 +56,7 @@ class Row:
         value: seconds, or bytes for memory (three equal values: it does not vary).
         ratios: of each baseline, value over the baseline's of the same round.
         rounds: seconds of every round, empty for memory.
-        macs: multiply-adds of one call, as :func:`~heracles_mm.benchmark.work.count_flops` counts.
+        macs: multiply-adds of one call, as :func:`~heracles_mm.benchmark.flops.count_flops` counts.
         matmul_share: operations per second over those of a plain matrix product in the same round.
         matmul_rate: operations per second of that matrix product, median of the rounds.
     """
@@ -103,7 +103,7 @@ def measure(
     """All rows of a cell; ``say`` is told what begins, and ``note`` how far it is.
 
     Raises:
-        BenchmarkError: a candidate cannot be built, or the device has too little memory.
+        UserError: a candidate cannot be built, or the device has too little memory.
     """
     rows = []
     try:
@@ -114,7 +114,7 @@ def measure(
                 say(f'{cell}: {what}')
                 rows += _memory(room, plan) if what == MEMORY else _time(room, plan, what, note)
     except torch.OutOfMemoryError as error:
-        raise BenchmarkError(
+        raise UserError(
             f'{cell}: the device has too little memory: leave out sizes or models'
         ) from error
     return rows

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from heracles_mm import Hamsa, Heracles
-from heracles_mm.benchmark.errors import BenchmarkError
+from heracles_mm.errors import UserError
 
 FAMILIES = {'heracles': Heracles, 'hamsa': Hamsa}
 ARCHS = ('nano', 's', 'b', 'l')
@@ -63,7 +63,7 @@ def candidate(text: str) -> Candidate:
     and so their maps, are laid out channels last.
 
     Raises:
-        BenchmarkError: no such model, an option without a value, or a peer while timm is missing.
+        UserError: no such model, an option without a value, or a peer while timm is missing.
     """
     name, _, rest = text.partition(':')
     full_name, preset = {**OURS, **PEERS}.get(name, (name, {}))
@@ -97,7 +97,7 @@ def _options(text: str, whole: str) -> dict[str, object]:
     for part in re.split(r',(?=\s*\w+=)', text) if text else ():
         key, equals, value = part.partition('=')
         if not (equals and key and value):
-            raise BenchmarkError(f'{whole!r}: options are written NAME:KEY=VALUE,KEY=VALUE')
+            raise UserError(f'{whole!r}: options are written NAME:KEY=VALUE,KEY=VALUE')
         try:
             options[key.strip()] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
@@ -113,7 +113,7 @@ def _ours(text: str, family: str, options: dict[str, object]) -> Candidate:
         try:
             return backbone(**{'img_size': shape[-2:], **options})
         except (TypeError, ValueError) as error:
-            raise BenchmarkError(f'{text}: {error}') from error
+            raise UserError(f'{text}: {error}') from error
 
     return Candidate(text, _call(backbone.__name__, {'img_size': '(H, W)', **options}), build, True)
 
@@ -122,12 +122,12 @@ def _peer(text: str, name: str, options: dict[str, object]) -> Candidate:
     try:
         import timm
     except ModuleNotFoundError:
-        raise BenchmarkError(
+        raise UserError(
             f'{text} is none of ours ({OURS_IN_SHORT}) and peers come from timm, '
             "which is not installed: pip install 'heracles-mm[benchmark]'"
         ) from None
     if not timm.is_model(name):
-        raise BenchmarkError(
+        raise UserError(
             f'unknown model {text!r}: choose one of ours ({OURS_IN_SHORT}), '
             f'{", ".join(PEERS)}, or any other name of timm'
         )
@@ -141,7 +141,7 @@ def _peer(text: str, name: str, options: dict[str, object]) -> Candidate:
         try:
             model = timm.create_model(name, **size, **options)
         except (TypeError, ValueError, AssertionError) as error:
-            raise BenchmarkError(f'{text}: {error}') from error
+            raise UserError(f'{text}: {error}') from error
         return TokenMap(model) if tokens else model
 
     shown = {**({'img_size': '(H, W)'} if sized else {}), **options}

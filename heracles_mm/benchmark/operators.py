@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from heracles_mm.benchmark.errors import BenchmarkError
 from heracles_mm.benchmark.models import Candidate
+from heracles_mm.errors import UserError
 from heracles_mm.spectral import SpectralFilter
 
 
@@ -42,7 +42,7 @@ def _build_torch_dct(shape: tuple[int, ...]) -> nn.Module:
     try:
         return TorchDctFilter(shape[1], (shape[2], shape[3]))
     except ModuleNotFoundError:
-        raise BenchmarkError(
+        raise UserError(
             "the filter torch_dct needs torch-dct, which is not installed: pip install 'heracles-mm"
             "[benchmark]', or leave it out of --filters"
         ) from None
@@ -77,8 +77,8 @@ def filter_candidate(name: str) -> Candidate:
     """The filter of a name.
 
     Raises:
-        BenchmarkError: no such filter.
+        UserError: no such filter.
     """
     if name not in FILTERS:
-        raise BenchmarkError(f'unknown filter {name!r}: choose from {", ".join(FILTERS)}')
+        raise UserError(f'unknown filter {name!r}: choose from {", ".join(FILTERS)}')
     return FILTERS[name]

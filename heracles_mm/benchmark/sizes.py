@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from heracles_mm.benchmark.errors import BenchmarkError
+from heracles_mm.errors import UserError
 
 PICTURE_CHANNELS = 3
 SMALLEST_SIDE = 32
@@ -36,13 +36,11 @@ def picture_size(text: str) -> Size:
     """``BxS`` or ``BxHxW`` to pictures (B, 3, H, W).
 
     Raises:
-        BenchmarkError: anything else, or a side below 32 px.
+        UserError: anything else, or a side below 32 px.
     """
     batch, *sides = _numbers(text, 'BxS or BxHxW, such as 8x224 or 1x800x1280', (2, 3))
     if min(sides) < SMALLEST_SIDE:
-        raise BenchmarkError(
-            f'the size {text} is too small: a side has at least {SMALLEST_SIDE} px'
-        )
+        raise UserError(f'the size {text} is too small: a side has at least {SMALLEST_SIDE} px')
     return Size(text, (batch, PICTURE_CHANNELS, sides[0], sides[-1]))
 
 
@@ -50,7 +48,7 @@ def map_size(text: str) -> Size:
     """``BxCxHxW`` to maps (B, C, H, W).
 
     Raises:
-        BenchmarkError: anything else.
+        UserError: anything else.
     """
     batch, channels, height, width = _numbers(text, 'BxCxHxW, such as 8x32x56x56', (4,))
     return Size(text, (batch, channels, height, width))
@@ -59,4 +57,4 @@ def map_size(text: str) -> Size:
 def _numbers(text: str, form: str, counts: tuple[int, ...]) -> list[int]:
     if re.fullmatch(r'[1-9]\d*(x[1-9]\d*)*', text) and text.count('x') + 1 in counts:
         return [int(number) for number in text.split('x')]
-    raise BenchmarkError(f'a size is written {form}, not {text!r}')
+    raise UserError(f'a size is written {form}, not {text!r}')

@@ -1,12 +1,12 @@
 """Checkpoints of plain data only, written whole, and read without running anything in them."""
 
 from heracles_mm.checkpoints.atomic import AtomicLocalBackend
-from heracles_mm.checkpoints.errors import CheckpointError
 from heracles_mm.checkpoints.latest import latest_checkpoint
 from heracles_mm.checkpoints.loading import read_checkpoint, read_plain_checkpoints_only
 from heracles_mm.checkpoints.loud import LoudLoading
 from heracles_mm.checkpoints.paths import check_checkpoint_file
 from heracles_mm.checkpoints.plain import from_plain, to_plain
+from heracles_mm.errors import CheckpointError
 
 __all__ = [
     'AtomicLocalBackend',

@@ -5,8 +5,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from heracles_mm.checkpoints.errors import CheckpointError, DamagedCheckpointError
 from heracles_mm.checkpoints.whole import check_whole
+from heracles_mm.errors import CheckpointError, DamagedCheckpointError
 
 _NUMBERED = re.compile(r'(epoch|iter)_\d+\.pth')
 

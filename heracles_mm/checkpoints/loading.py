@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-from heracles_mm.checkpoints.errors import CheckpointError, DamagedCheckpointError
 from heracles_mm.checkpoints.paths import absolute, check_checkpoint_file
 from heracles_mm.checkpoints.whole import check_whole
+from heracles_mm.errors import CheckpointError, DamagedCheckpointError
 
 _FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _FORCE_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'

@@ -9,11 +9,11 @@ from mmengine.model import BaseModule, PretrainedInit, update_init_info
 from torch import nn
 from torch.nn.modules.module import _IncompatibleKeys as TorchIncompatibleKeys
 
-from heracles_mm.checkpoints.errors import CheckpointError
+from heracles_mm.checkpoints.load_report import LoadReport
 from heracles_mm.checkpoints.loading import read_checkpoint
 from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
-from heracles_mm.checkpoints.report import LoadReport
 from heracles_mm.checkpoints.same_kind import tensor_objection
+from heracles_mm.errors import CheckpointError
 
 
 class LoudLoading(BaseModule):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from heracles_mm.checkpoints.errors import CheckpointError
+from heracles_mm.errors import CheckpointError
 
 
 def absolute(path: str | Path) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from heracles_mm.checkpoints.errors import CheckpointError
+from heracles_mm.errors import CheckpointError
 
 WRAPPERS = ('state_dict', 'model', 'ema_state_dict')
 """Entries under which training frameworks store weights, in the order they are looked for. In

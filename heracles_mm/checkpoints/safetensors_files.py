@@ -10,8 +10,8 @@ from mmengine.fileio import get_local_path
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
-from heracles_mm.checkpoints.errors import CheckpointError
 from heracles_mm.checkpoints.paths import check_checkpoint_file
+from heracles_mm.errors import CheckpointError
 
 META = 'heracles_mm.meta'
 """Entry of the file's metadata under which ``meta`` stands as JSON."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from heracles_mm.checkpoints.errors import CheckpointError
 from heracles_mm.checkpoints.recognise import a_few
+from heracles_mm.errors import CheckpointError
 
 Shape = tuple[int | None, ...]
 

@@ -8,7 +8,7 @@ is read once more and compared, which costs about a second for each gigabyte.
 import zipfile
 from pathlib import Path
 
-from heracles_mm.checkpoints.errors import CheckpointError, DamagedCheckpointError
+from heracles_mm.errors import CheckpointError, DamagedCheckpointError
 
 _ZIP, _PICKLE = b'PK\x03\x04', b'\x80'
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from heracles_mm.checkpoints.atomic import AtomicLocalBackend
-from heracles_mm.checkpoints.errors import CheckpointError
+from heracles_mm.errors import CheckpointError
 
 SUFFIXES = ('.pth', '.safetensors')
 

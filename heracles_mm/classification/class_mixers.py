@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from heracles_mm.errors import UsageError
 from heracles_mm.layers.hss import HSS
 
 HEAD_DIM = 32
@@ -21,7 +22,7 @@ class ClassAttention(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         if dim % HEAD_DIM:
-            raise ValueError(
+            raise UsageError(
                 f'class attention needs channels in heads of {HEAD_DIM}, got {dim} channels'
             )
         self.q = nn.Linear(dim, dim)

@@ -8,6 +8,8 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from heracles_mm.errors import UsageError
+
 Features = tuple[Tensor, Tensor]
 """Patches (B, H / 32, W / 32, C) and class token (B, C), both behind the backbone's last norm."""
 
@@ -46,15 +48,15 @@ class ClassTokenClassifier(ImageClassifier):
     ) -> None:
         super().__init__(backbone, neck, head, **options)
         if 3 not in self.backbone.out_indices:
-            raise ValueError(
+            raise UsageError(
                 'a class token is made from the last map: backbone.out_indices must hold 3, '
                 f'got {self.backbone.out_indices}'
             )
         self.mix_token = MODELS.build(mix_token) if mix_token else None
         if self.mix_token and not hasattr(self.head, 'dense'):
-            raise ValueError('mix_token mixes token labels, which need the head TokenLabelHead')
+            raise UsageError('mix_token mixes token labels, which need the head TokenLabelHead')
         if self.mix_token and getattr(self.data_preprocessor, 'batch_augments', None):
-            raise ValueError(
+            raise UsageError(
                 'mix_token replaces Mixup and CutMix: leave batch_augments (train_cfg.augments) out'
             )
 

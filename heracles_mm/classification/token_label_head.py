@@ -10,9 +10,9 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from heracles_mm.classification.classifier import Features
-from heracles_mm.classification.label_map_files import LabelMapError
-from heracles_mm.classification.mix_token import Cut
-from heracles_mm.classification.token_label_targets import token_targets
+from heracles_mm.errors import LabelMapError
+from heracles_mm.token_labels.mix_token import Cut
+from heracles_mm.token_labels.targets import token_targets
 
 AUX_WEIGHT = 0.5
 """Share of the auxiliary logits' maximum in a prediction."""

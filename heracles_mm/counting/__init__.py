@@ -11,7 +11,7 @@ spectrum with its filter), pooling, interpolation, RoIAlign, and post-processing
 
 from heracles_mm.counting.forward import PROPOSALS_MASKED, WorkOf, proposals_of, work_of
 from heracles_mm.counting.kinds import KINDS, Kind
-from heracles_mm.counting.parts import module_parts, parameters_by_part, part_of
+from heracles_mm.counting.modules import module_parts, parameters_by_part, part_of
 from heracles_mm.counting.published import Published, published_figures
 from heracles_mm.counting.work import Work, counting
 

@@ -14,14 +14,11 @@ from pathlib import Path
 from heracles_mm.datasets.parts import SPLITS, parts_checksum
 from heracles_mm.datasets.scenes import GENERATOR_VERSION, iter_split_files, split_paths
 from heracles_mm.datasets.spec import ScenesSpec
+from heracles_mm.errors import CacheError
 
 MANIFEST = 'manifest.json'
 
 logger = logging.getLogger(__name__)
-
-
-class CacheError(OSError):
-    """The scenes cannot be written; the message says where and what to set."""
 
 
 def cache_root() -> Path:

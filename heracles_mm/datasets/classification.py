@@ -6,7 +6,7 @@ import numpy as np
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from heracles_mm.datasets.options import BASE_OPTIONS, reject_unknown
+from heracles_mm.datasets.checked_options import BASE_OPTIONS, reject_unknown
 from heracles_mm.datasets.parts import PARTS_FILE, check_split
 
 PART_CLASSES = (

@@ -6,7 +6,7 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
 from heracles_mm.datasets.cache import ensure_scenes, scenes_folder
-from heracles_mm.datasets.options import take_spec
+from heracles_mm.datasets.checked_options import take_spec
 from heracles_mm.datasets.parts import OBJECT_CLASSES, OBJECT_PALETTE
 from heracles_mm.datasets.scenes import annotation_path
 

@@ -13,9 +13,10 @@ from mmdet.registry import METRICS
 from mmengine.logging import print_log
 
 from heracles_mm.datasets.cache import ensure_scenes
-from heracles_mm.datasets.options import reject_unknown
+from heracles_mm.datasets.checked_options import reject_unknown
 from heracles_mm.datasets.scenes import annotation_path
 from heracles_mm.datasets.spec import ScenesSpec
+from heracles_mm.errors import UsageError
 
 
 class _SceneAwareCocoMetric(CocoMetric):
@@ -62,7 +63,7 @@ class ScenesMetric(_SceneAwareCocoMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         if 'scenes' not in (self.dataset_meta or {}):
-            raise ValueError(
+            raise UsageError(
                 'ScenesMetric evaluates ScenesDataset only; for another data set use '
                 'CocoMetric with its ann_file'
             )

@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from heracles_mm.errors import UsageError
+
 PARTS_FILE = Path(__file__).with_name('scene_parts.npz')
 
 SPLITS = ('train', 'val')
@@ -122,7 +124,7 @@ def load_parts(split: str) -> Parts:
 def check_split(split: str) -> None:
     """Raise a ValueError that names the splits unless ``split`` is one of them."""
     if split not in SPLITS:
-        raise ValueError(f'unknown split {split!r}; the scenes have {" and ".join(SPLITS)}')
+        raise UsageError(f'unknown split {split!r}; the scenes have {" and ".join(SPLITS)}')
 
 
 def object_mask(grey: np.ndarray) -> np.ndarray:

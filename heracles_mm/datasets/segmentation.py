@@ -6,7 +6,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from heracles_mm.datasets.cache import ensure_scenes, scenes_folder
-from heracles_mm.datasets.options import take_spec
+from heracles_mm.datasets.checked_options import take_spec
 from heracles_mm.datasets.parts import LABEL_CLASSES, LABEL_PALETTE
 
 

@@ -8,7 +8,7 @@ from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 from torch import Tensor
 
-from heracles_mm.datasets.options import reject_unknown
+from heracles_mm.datasets.checked_options import reject_unknown
 
 
 @METRICS.register_module()

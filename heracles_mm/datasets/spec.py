@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from heracles_mm.errors import UsageError
+
 
 @dataclass(frozen=True)
 class ScenesSpec:
@@ -60,17 +62,17 @@ SPEC_OPTIONS = tuple(field.name for field in fields(ScenesSpec))
 
 def _check_integer(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f'{name} must be an integer, got {value!r}')
+        raise UsageError(f'{name} must be an integer, got {value!r}')
     if not low <= value <= high:
-        raise ValueError(f'{name} must be from {low} to {high}, got {value}')
+        raise UsageError(f'{name} must be from {low} to {high}, got {value}')
 
 
 def _range(name: str, value: object, low: int, high: int) -> tuple[int, int]:
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
-        raise TypeError(f'{name} must be two integers (fewest, most), got {value!r}')
+        raise UsageError(f'{name} must be two integers (fewest, most), got {value!r}')
     fewest, most = value
     for bound in (fewest, most):
         _check_integer(name, bound, low, high)
     if fewest > most:
-        raise ValueError(f'{name} must not fall from first to second, got {tuple(value)}')
+        raise UsageError(f'{name} must not fall from first to second, got {tuple(value)}')
     return fewest, most

@@ -2,7 +2,7 @@
 mmengine read safetensors files."""
 
 import heracles_mm.checkpoints.safetensors_files  # noqa: F401
-from heracles_mm.engine.check_segmentation_hook import CheckSegmentationHook
+from heracles_mm.data_checks.segmentation_hook import CheckSegmentationHook
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook

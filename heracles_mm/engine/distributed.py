@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 from mmengine.config import Config
 
+from heracles_mm.errors import UserError
+
 VARIABLES = {
     'pytorch': ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'),
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
@@ -29,10 +31,6 @@ STARTERS = {
 LOCAL_RANKS = {'slurm': 'SLURM_LOCALID', 'mpi': 'OMPI_COMM_WORLD_LOCAL_RANK'}
 
 
-class LauncherError(RuntimeError):
-    """The processes cannot work together as asked; the message is one sentence for the user."""
-
-
 def prepare_launcher(cfg: Config) -> str | None:
     """Make ``cfg.launcher`` work on this machine, on its CPU where no GPU is visible.
 
@@ -44,7 +42,7 @@ def prepare_launcher(cfg: Config) -> str | None:
         One sentence about what was changed in ``cfg``, or None.
 
     Raises:
-        LauncherError: variables of the launcher are missing, there are more processes than GPUs, or
+        UserError: variables of the launcher are missing, there are more processes than GPUs, or
             another launcher than 'pytorch' was asked for on a machine without a GPU.
     """
     launcher = cfg.get('launcher', 'none')
@@ -52,14 +50,14 @@ def prepare_launcher(cfg: Config) -> str | None:
         return None
     gpu = torch.cuda.is_available()
     if not gpu and launcher != 'pytorch':
-        raise LauncherError(
+        raise UserError(
             f'--launcher {launcher} needs a GPU in every process and none is visible: on CPUs '
             'use tools/dist_train.sh, which starts the processes with torchrun'
         )
     absent = [name for name in VARIABLES[launcher] if name not in os.environ]
     if absent:
         sets, start = STARTERS[launcher]
-        raise LauncherError(
+        raise UserError(
             f'--launcher {launcher} needs the variables that {sets}, and {absent[0]} is not set: '
             f'{start}'
         )
@@ -92,23 +90,18 @@ def close_process_group() -> None:
     del group
 
 
-def told_and_released(error: BaseException) -> bool:
-    """Print the traceback of ``error`` and drop what its frames hold, so that the process group can
-    be closed before the interpreter is; without a group do nothing and return False."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return False
-    traceback.print_exception(error)
+def release_frames(error: BaseException) -> None:
+    """Drop what the frames of ``error`` hold, so that the process group can be closed."""
     link: BaseException | None = error
     while link is not None:
         traceback.clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__
-    return True
 
 
 def _check_enough_gpus() -> None:
     local_rank, gpus = int(os.environ.get('LOCAL_RANK', '0')), torch.cuda.device_count()
     if local_rank >= gpus:
-        raise LauncherError(
+        raise UserError(
             f'there are more processes than GPUs on this machine: local rank {local_rank} has no '
             f'GPU of its own, {gpus} are visible'
         )

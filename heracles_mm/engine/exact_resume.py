@@ -9,8 +9,8 @@ from typing import Any
 
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from heracles_mm.checkpoints.errors import CheckpointError
 from heracles_mm.engine.random_state import random_state, separate_ranks, set_random_state
+from heracles_mm.errors import CheckpointError
 
 RUN_STATE = 'heracles_mm_run'
 """The checkpoint's entry with ``random``, ``validated`` and ``optimizer_states``."""

@@ -8,6 +8,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
 from heracles_mm.engine.param_groups import format_param_groups, param_groups
+from heracles_mm.errors import UsageError
 
 PARAMWISE_OPTIONS = (
     'decay_rate',
@@ -72,7 +73,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         names = {param: name for name, param in model.named_parameters()}
         for key in self.paramwise_cfg.get('custom_keys', {}):
             if not any(key in name for name in names.values()):
-                raise ValueError(
+                raise UsageError(
                     f"paramwise_cfg.custom_keys: {key!r} is in no parameter's name, the first of "
                     f'which is {next(iter(names.values()))}'
                 )
@@ -89,11 +90,11 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             _reject_unknown(f'paramwise_cfg.custom_keys[{key!r}]', options, CUSTOM_KEY_OPTIONS)
         rate = self.paramwise_cfg.get('decay_rate')
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= 1:
-            raise ValueError(
+            raise UsageError(
                 f'paramwise_cfg.decay_rate must be a number above 0 and at most 1, got {rate!r}'
             )
         if not self.base_lr:
-            raise ValueError('layer decay scales the lr of the optimizer: give it one above 0')
+            raise UsageError('layer decay scales the lr of the optimizer: give it one above 0')
 
 
 def _find_backbone(model: nn.Module) -> tuple[str, Any]:
@@ -104,7 +105,7 @@ def _find_backbone(model: nn.Module) -> tuple[str, Any]:
         if isinstance(child, nn.Module):
             prefix, module = f'{prefix}{name}.', child
     if not hasattr(module, 'get_layer_depth'):
-        raise ValueError(
+        raise UsageError(
             'layer decay needs a backbone with get_layer_depth(param_name, prefix), such as '
             f"Heracles, HAMSA or mmpretrain's; {type(module).__name__} has none"
         )
@@ -114,4 +115,4 @@ def _find_backbone(model: nn.Module) -> tuple[str, Any]:
 def _reject_unknown(owner: str, options: dict, allowed: tuple[str, ...]) -> None:
     unknown = sorted(set(options) - set(allowed))
     if unknown:
-        raise TypeError(f'{owner} has no option {", ".join(unknown)}; it has {", ".join(allowed)}')
+        raise UsageError(f'{owner} has no option {", ".join(unknown)}; it has {", ".join(allowed)}')

@@ -9,9 +9,9 @@ from mmengine.runner import Runner
 from torch import nn
 
 from heracles_mm.checkpoints import CheckpointError, LoudLoading
+from heracles_mm.checkpoints.load_report import LoadReport
 from heracles_mm.checkpoints.loud import part_of, tell, tell_report
 from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
-from heracles_mm.checkpoints.report import LoadReport
 from heracles_mm.checkpoints.same_kind import tensor_objection
 
 

@@ -14,12 +14,12 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import FlexibleRunner, Runner
 from torch import nn
 
-from heracles_mm.checkpoints.errors import CheckpointError
+from heracles_mm.checkpoints.load_report import LoadReport
 from heracles_mm.checkpoints.plain import to_plain
-from heracles_mm.checkpoints.report import LoadReport
 from heracles_mm.checkpoints.same_kind import difference, tensor_objection
 from heracles_mm.engine.exact_resume import RUN_STATE
 from heracles_mm.engine.random_state import random_state
+from heracles_mm.errors import CheckpointError
 
 _OF_A_WEIGHT = ('exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer')
 """What torch's optimizers keep for each element of a weight."""

@@ -6,8 +6,8 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from heracles_mm.checkpoints import CheckpointError, LoudLoading, read_checkpoint
+from heracles_mm.checkpoints.load_report import LoadReport
 from heracles_mm.checkpoints.recognise import weights_of
-from heracles_mm.checkpoints.report import LoadReport
 
 
 def build_model(cfg: Config, checkpoint: str | None, only_backbone: bool) -> nn.Module:

@@ -14,7 +14,7 @@ from torch.fx import GraphModule
 
 from heracles_mm.backbones.pyramid import SMALLEST_INPUT
 from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratios
-from heracles_mm.export.errors import ExportError
+from heracles_mm.errors import UserError
 from heracles_mm.export.formats import (
     FORMATS,
     OPSET,
@@ -53,14 +53,14 @@ class Wish:
     notes: Mapping[str, str] | None = None
 
     def check(self) -> None:
-        """Raise an ExportError for what cannot be had, or not here."""
+        """Raise an UserError for what cannot be had, or not here."""
         if min(self.shape) < SMALLEST_INPUT:
-            raise ExportError(
+            raise UserError(
                 f'pictures must have at least {SMALLEST_INPUT}x{SMALLEST_INPUT} px, '
                 f'got {self.shape[0]}x{self.shape[1]}: give a larger --shape'
             )
         if self.opset not in OPSETS:
-            raise ExportError(
+            raise UserError(
                 f'opset {self.opset} cannot be written: choose one from {OPSETS[0]} to {OPSETS[-1]}'
             )
         check_installed(self.format)
@@ -111,13 +111,13 @@ def export(
         say: is told what is going on.
 
     Raises:
-        ExportError: the wish cannot be met, the file cannot be written, or its results differ from
+        UserError: the wish cannot be met, the file cannot be written, or its results differ from
             the eager model's by :data:`TOLERANCE` or more.
     """
     wish.check()
     kind = FORMATS[wish.format]
     if path.suffix != kind.suffix:
-        raise ExportError(f'{path} must end in {kind.suffix}, as files of {wish.format} do')
+        raise UserError(f'{path} must end in {kind.suffix}, as files of {wish.format} do')
     model = target.module.eval()
     with beside(path) as part, torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -133,7 +133,7 @@ def export(
         say('comparing with the eager model')
         largest, difference, shapes = _compare(model, run, wish)
         if not difference < TOLERANCE:
-            raise ExportError(
+            raise UserError(
                 f'the {wish.format} file was not kept: its results differ from the eager '
                 f"model's by up to {difference:.1e}, and {TOLERANCE:.0e} is allowed"
             )
@@ -164,7 +164,7 @@ def beside(path: Path) -> Iterator[Path]:
     """A path to write to, which is moved to ``path`` at the end, and removed after an error.
 
     Raises:
-        ExportError: the folder or the disk refuses it.
+        UserError: the folder or the disk refuses it.
     """
     try:
         if path.is_dir():
@@ -177,7 +177,7 @@ def beside(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        raise ExportError(f'{path} cannot be written: {error.strerror or error}') from error
+        raise UserError(f'{path} cannot be written: {error.strerror or error}') from error
 
 
 @contextmanager
@@ -185,11 +185,11 @@ def _told(step: str, target: Target) -> Iterator[None]:
     """Make a sentence of what torch finds wrong with a model it was not tried on."""
     try:
         yield
-    except (OSError, ExportError):
+    except (OSError, UserError):
         raise
     except Exception as error:
         first = next(iter(str(error).splitlines()), '')
-        raise ExportError(
+        raise UserError(
             f'this {type(target.module).__name__} cannot be {step} by torch.export: '
             f'{type(error).__name__}: {first}'
         ) from error

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from heracles_mm.export.errors import ExportError
+from heracles_mm.errors import UserError
 
 OPSETS = range(18, 24)
 """Of ONNX: below 18 torch's exporter has no operators, above 23 nothing was tried."""
@@ -61,10 +61,10 @@ class Format(NamedTuple):
 
 
 def check_installed(name: str) -> None:
-    """Raise an ExportError that says how to install what the format ``name`` needs."""
+    """Raise an UserError that says how to install what the format ``name`` needs."""
     missing = [module for module in FORMATS[name].needs if not _is_installed(module)]
     if missing:
-        raise ExportError(
+        raise UserError(
             f'the format {name} needs {" and ".join(missing)}, not installed here: '
             "pip install 'heracles-mm[export]'"
         )

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from heracles_mm.export.errors import ExportError
+from heracles_mm.errors import UserError
 
 WHATS = ('model', 'backbone')
 
@@ -39,22 +39,20 @@ def target(model: nn.Module, what: str) -> Target:
             (B, K, H, W).
 
     Raises:
-        ExportError: the whole of such a model cannot be exported.
+        UserError: the whole of such a model cannot be exported.
     """
     if what == 'backbone':
         backbone = getattr(model, 'backbone', None)
         stages = getattr(backbone, 'out_indices', None)
         if not isinstance(backbone, nn.Module) or not stages:
-            raise ExportError(
-                f'a {type(model).__name__} has no backbone that names its out_indices'
-            )
+            raise UserError(f'a {type(model).__name__} has no backbone that names its out_indices')
         return Target(backbone, tuple(f'stage_{index + 1}' for index in stages))
     kinds = {base.__module__.split('.')[0] + '.' + base.__name__ for base in type(model).__mro__}
     if 'mmpretrain.ImageClassifier' in kinds:
         return Target(model, ('logits',))
     if 'mmseg.EncoderDecoder' in kinds:
         return Target(SegmentorLogits(model), ('logits',))
-    raise ExportError(
+    raise UserError(
         f'a {type(model).__name__} cannot be exported whole, only an ImageClassifier of mmpretrain '
         "or an EncoderDecoder of mmseg can: give --what backbone for this model's feature maps"
     )

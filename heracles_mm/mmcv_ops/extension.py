@@ -4,12 +4,6 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from heracles_mm.mmcv_ops.attention import (
-    ms_deform_attn_backward,
-    ms_deform_attn_forward,
-    psamask_backward,
-    psamask_forward,
-)
 from heracles_mm.mmcv_ops.boxes import nms, nms_match, softnms
 from heracles_mm.mmcv_ops.convolutions import (
     carafe_backward,
@@ -27,6 +21,12 @@ from heracles_mm.mmcv_ops.focal_losses import (
     sigmoid_focal_loss_forward,
     softmax_focal_loss_backward,
     softmax_focal_loss_forward,
+)
+from heracles_mm.mmcv_ops.point_attention import (
+    ms_deform_attn_backward,
+    ms_deform_attn_forward,
+    psamask_backward,
+    psamask_forward,
 )
 from heracles_mm.mmcv_ops.regions import (
     roi_align_backward,

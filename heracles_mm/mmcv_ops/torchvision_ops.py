@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:  # who probes for mmcv's operators takes th
 except Exception as error:  # 'operator torchvision::nms does not exist', a library that is missing
     raise ImportError(
         f"mmcv's operators need a torchvision that fits torch {torch.__version__}, and the one "
-        f'here does not load ({error}): python -m heracles_mm.tools.doctor says how to mend it'
+        f'here does not load ({error}): python -m heracles_mm.cli.doctor says how to mend it'
     ) from error
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from heracles_mm.errors import UsageError
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
 from heracles_mm.spectral.stored import OnAnyGrid, check_stored
@@ -32,11 +33,11 @@ PRODUCTS = ('gate', 'convolution')
 def check_kind(transform: str, product: str) -> None:
     """Raise a ValueError for a transform or product, or a pair of them, that does not exist."""
     if transform not in TRANSFORMS:
-        raise ValueError(f'unknown transform {transform!r}: choose one of {list(TRANSFORMS)}')
+        raise UsageError(f'unknown transform {transform!r}: choose one of {list(TRANSFORMS)}')
     if product not in PRODUCTS:
-        raise ValueError(f'unknown product {product!r}: choose one of {list(PRODUCTS)}')
+        raise UsageError(f'unknown product {product!r}: choose one of {list(PRODUCTS)}')
     if transform == 'cosine' and product != 'gate':
-        raise ValueError(f"product {product!r} needs transform='hartley', got 'cosine'")
+        raise UsageError(f"product {product!r} needs transform='hartley', got 'cosine'")
 
 
 class SpectralFilter(OnAnyGrid):

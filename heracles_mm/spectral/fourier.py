@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from heracles_mm.errors import UsageError
+
 FFT_AXES = ('tokens', 'grid')
 
 
@@ -33,7 +35,7 @@ the gates saturate within a hundred steps (up to 70% of a stage), and more on la
 def check_fft_axes(fft_axes: str) -> None:
     """Raise a ValueError that names the choices unless ``fft_axes`` is one of them."""
     if fft_axes not in FFT_AXES:
-        raise ValueError(f'unknown fft_axes {fft_axes!r}: choose one of {list(FFT_AXES)}')
+        raise UsageError(f'unknown fft_axes {fft_axes!r}: choose one of {list(FFT_AXES)}')
 
 
 def half_spectrum(x: Tensor, fft_axes: str, norm: str) -> Tensor:

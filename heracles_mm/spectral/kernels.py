@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from heracles_mm.errors import UsageError
 from heracles_mm.spectral import fourier
 from heracles_mm.spectral.eager import is_traced, is_transformed
 from heracles_mm.spectral.fourier import check_fft_axes, half_spectrum
@@ -22,7 +23,7 @@ KERNELS = ('complex', 'real')
 def check_kernel(kernel: str) -> None:
     """Raise a ValueError that names the choices unless ``kernel`` is one of them."""
     if kernel not in KERNELS:
-        raise ValueError(f'unknown kernel {kernel!r}: choose one of {list(KERNELS)}')
+        raise UsageError(f'unknown kernel {kernel!r}: choose one of {list(KERNELS)}')
 
 
 class KernelSpectrum(NamedTuple):

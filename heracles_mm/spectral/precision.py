@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from heracles_mm.errors import UsageError
+
 
 def check_real(x: Tensor, least_dims: int = 2, axes: tuple[int, ...] = (-2, -1)) -> None:
     """Refuse what has no transform over ``axes``, counted from the end.
@@ -15,13 +17,15 @@ def check_real(x: Tensor, least_dims: int = 2, axes: tuple[int, ...] = (-2, -1))
     """
     if not isinstance(x, Tensor) or not x.is_floating_point():
         what = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f'expected a real floating-point tensor, got {what}: convert with .float()')
+        raise UsageError(
+            f'expected a real floating-point tensor, got {what}: convert with .float()'
+        )
     names = '(..., H, W)' if axes == (-2, -1) else '(..., H, W, C)'
     least_dims = max(least_dims, *(-axis for axis in axes), 0)
     if x.dim() < least_dims:
-        raise ValueError(f'expected at least {least_dims} dimensions {names}, got {tuple(x.shape)}')
+        raise UsageError(f'expected at least {least_dims} dimensions {names}, got {tuple(x.shape)}')
     if any(x.shape[axis] == 0 for axis in axes):
-        raise ValueError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
+        raise UsageError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
 
 
 def check_map(x: Tensor, channels: int) -> None:
@@ -33,9 +37,9 @@ def check_map(x: Tensor, channels: int) -> None:
     """
     check_real(x, least_dims=0, axes=())
     if x.dim() != 4 or x.shape[-1] != channels:
-        raise ValueError(f'expected a map of shape (B, H, W, {channels}), got {tuple(x.shape)}')
+        raise UsageError(f'expected a map of shape (B, H, W, {channels}), got {tuple(x.shape)}')
     if 0 in x.shape[1:3]:
-        raise ValueError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
+        raise UsageError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
 
 
 def at_least_float32(x: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from heracles_mm.errors import UsageError
+
 
 class ShapeError(ValueError):
     """A stored tensor of a shape that no grid explains."""
@@ -59,6 +61,6 @@ def check_stored(weight: Tensor, key: str, leading: tuple[int, ...], owner: str)
             f'({taken}, H, W) with any H and W'
         )
     if not weight.is_floating_point():
-        raise ValueError(f'{key}: expected a real floating-point tensor, got {weight.dtype}')
+        raise UsageError(f'{key}: expected a real floating-point tensor, got {weight.dtype}')
     if not weight.isfinite().all():
-        raise ValueError(f'{key}: the checkpoint holds NaN or infinity, it cannot be used')
+        raise UsageError(f'{key}: the checkpoint holds NaN or infinity, it cannot be used')

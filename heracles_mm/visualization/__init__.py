@@ -7,15 +7,15 @@ from heracles_mm.visualization.costs import plot_costs
 from heracles_mm.visualization.curves import plot_curves, plot_runs
 from heracles_mm.visualization.detections import LEAST_SCORE, Detections, plot_detections
 from heracles_mm.visualization.features import plot_features
-from heracles_mm.visualization.filters import plot_channels, plot_filters
+from heracles_mm.visualization.filter_weights import plot_channels, plot_filters
 from heracles_mm.visualization.gates import gate_values, plot_gates
-from heracles_mm.visualization.label_maps import plot_label_maps
 from heracles_mm.visualization.receptive_field import (
     effective_receptive_field,
     plot_receptive_fields,
 )
 from heracles_mm.visualization.saving import check_picture_path, save_figure
 from heracles_mm.visualization.scalars import counts_epochs, find_scalars, read_scalars
+from heracles_mm.visualization.semantic_maps import plot_label_maps
 
 __all__ = [
     'LEAST_SCORE',

@@ -7,6 +7,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from heracles_mm.checkpoints.writing import write_whole
+from heracles_mm.errors import UsageError
 
 SUFFIXES = ('.png', '.svg')
 DPI = 100
@@ -15,7 +16,7 @@ DPI = 100
 def check_picture_path(path: Path) -> None:
     """Raise a ValueError for a name that does not say in which format to write."""
     if path.suffix not in SUFFIXES:
-        raise ValueError(f'{path} must end in {" or ".join(SUFFIXES)}, which says the format')
+        raise UsageError(f'{path} must end in {" or ".join(SUFFIXES)}, which says the format')
 
 
 def save_figure(figure: Figure, path: Path) -> None:

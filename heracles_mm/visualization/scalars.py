@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from heracles_mm.errors import UsageError
+
 NEVER_DRAWN = {'step', 'epoch', 'iter'}
 
 
@@ -16,7 +18,7 @@ def find_scalars(run: Path) -> Path:
         return run
     found = sorted(run.rglob('vis_data/scalars.json'))  # mmengine names folders by their time
     if not found:
-        raise ValueError(f'{run} holds no vis_data/scalars.json: name the work folder of a run')
+        raise UsageError(f'{run} holds no vis_data/scalars.json: name the work folder of a run')
     return found[-1]
 
 
@@ -30,7 +32,7 @@ def read_scalars(path: Path, name: str) -> list[tuple[int, float]]:
     values = [(row['step'], row[name]) for row in rows if name in row]
     if not values:
         names = sorted({key for row in rows for key in row} - NEVER_DRAWN)
-        raise ValueError(f'{path} holds no scalar {name!r}, only {", ".join(names) or "nothing"}')
+        raise UsageError(f'{path} holds no scalar {name!r}, only {", ".join(names) or "nothing"}')
     return values
 
 
@@ -45,4 +47,4 @@ def _rows(path: Path) -> list[dict]:
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
     except (OSError, ValueError) as error:
-        raise ValueError(f'{path} cannot be read as lines of scalars: {error}') from error
+        raise UsageError(f'{path} cannot be read as lines of scalars: {error}') from error

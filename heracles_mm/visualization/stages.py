@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from heracles_mm.errors import UsageError
+
 
 @contextmanager
 def outputs_of(modules: Sequence[nn.Module]) -> Iterator[list[list[Any]]]:
@@ -46,7 +48,7 @@ def modules_by_stage(backbone: nn.Module, *kinds: type) -> dict[int, list[Any]]:
     found = {index: modules for index, modules in found.items() if modules}
     if not found:
         names = ' or '.join(kind.__name__ for kind in kinds)
-        raise ValueError(f'{type(backbone).__name__} has no {names} to show')
+        raise UsageError(f'{type(backbone).__name__} has no {names} to show')
     return found
 
 
@@ -54,6 +56,6 @@ def check_stage(backbone: nn.Module, stage: int) -> None:
     """Raise a ValueError for a stage, counted from 1, that the backbone lacks."""
     count = len(backbone.stages)  # type: ignore[arg-type]
     if stage not in range(1, count + 1):
-        raise ValueError(
+        raise UsageError(
             f'stage {stage} does not exist: {type(backbone).__name__} has 1 to {count}'
         )

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from heracles_mm import Hamsa, Heracles
-from heracles_mm.benchmark.errors import BenchmarkError
 from heracles_mm.benchmark.models import OURS, PEERS, candidate
 from heracles_mm.benchmark.operators import FILTERS
+from heracles_mm.errors import UserError
 
 ODD = (1, 3, 61, 90)
 
@@ -107,7 +107,7 @@ def test_filters_of_weight_one_change_nothing(name, grid):
     ],
 )
 def test_wrong_options_are_named(text, words):
-    with pytest.raises(BenchmarkError) as caught:
+    with pytest.raises(UserError) as caught:
         candidate(text).build((1, 3, 64, 64))
     for word in words:
         assert word in str(caught.value)

@@ -1,4 +1,4 @@
-"""What was logged about a load, and the toy model of tests/tools."""
+"""What was logged about a load, and the toy model of tests/cli."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from heracles_mm.checkpoints import loud
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools' / 'toy'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'cli' / 'toy'))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'backbones'))
 
 

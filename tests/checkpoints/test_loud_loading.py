@@ -14,7 +14,7 @@ from toy_spectral import ToySpectral
 
 from heracles_mm import Heracles
 from heracles_mm.checkpoints import CheckpointError
-from heracles_mm.checkpoints.report import LoadReport
+from heracles_mm.checkpoints.load_report import LoadReport
 
 
 def zeroed(model):

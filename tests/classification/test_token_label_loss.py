@@ -13,9 +13,9 @@ from mmpretrain.structures import DataSample
 from torchvision.ops import roi_align
 
 from heracles_mm.classification import MixToken, PackLabelMap, TokenLabelHead
-from heracles_mm.classification.label_map_files import LabelMapError
-from heracles_mm.classification.label_maps import LabelMap
-from heracles_mm.classification.token_label_targets import token_targets
+from heracles_mm.errors import LabelMapError
+from heracles_mm.token_labels.label_maps import LabelMap
+from heracles_mm.token_labels.targets import token_targets
 
 CLASSES = 12
 

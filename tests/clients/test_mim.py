@@ -81,4 +81,4 @@ def test_everything_that_mim_looks_for_lies_in_dot_mim():
     assert all((folder / model.config).is_file() for model in index.models)
     for tool in ('train', 'test'):
         text = (folder / 'tools' / f'{tool}.py').read_text()
-        assert f'heracles_mm.tools.{tool}' in text
+        assert f'heracles_mm.cli.{tool}' in text

@@ -11,8 +11,8 @@ from one_run import OneRun, run_once
 from unused import unused_options
 from variables import idle_names
 
+from heracles_mm.cli.list_configs import listed_configs
 from heracles_mm.configs import Header, read_header
-from heracles_mm.tools.list_configs import listed_configs
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = sorted(FOLDER.glob('*.py'))

@@ -1,6 +1,6 @@
-"""The toy model of tests/tools serves here too."""
+"""The toy model of tests/cli serves here too."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools' / 'toy'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'cli' / 'toy'))

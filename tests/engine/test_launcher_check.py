@@ -8,7 +8,8 @@ import torch
 from mmengine.config import Config
 from torch.nn.parallel import DistributedDataParallel
 
-from heracles_mm.engine.distributed import LauncherError, close_process_group, prepare_launcher
+from heracles_mm.engine.distributed import close_process_group, prepare_launcher
+from heracles_mm.errors import UserError
 
 
 @pytest.fixture
@@ -33,13 +34,13 @@ def test_without_a_launcher_nothing_is_touched():
 
 def test_the_pytorch_launcher_outside_of_torchrun_names_the_script_to_use(monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
-    with pytest.raises(LauncherError, match=r'RANK is not set.*dist_train.sh'):
+    with pytest.raises(UserError, match=r'RANK is not set.*dist_train.sh'):
         prepare_launcher(Config({'launcher': 'pytorch'}))
 
 
 @pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
 def test_slurm_and_mpi_need_gpus(launcher, no_gpu):
-    with pytest.raises(LauncherError, match=r'needs a GPU.*dist_train.sh'):
+    with pytest.raises(UserError, match=r'needs a GPU.*dist_train.sh'):
         prepare_launcher(Config({'launcher': launcher}))
 
 
@@ -47,7 +48,7 @@ def test_more_processes_than_gpus_is_said(monkeypatch, alone_with_torchrun):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
     monkeypatch.setenv('LOCAL_RANK', '2')
-    with pytest.raises(LauncherError, match='more processes than GPUs'):
+    with pytest.raises(UserError, match='more processes than GPUs'):
         prepare_launcher(Config({'launcher': 'pytorch'}))
 
 

@@ -12,7 +12,7 @@ from toy_spectral import ToySpectral
 import heracles_mm.engine  # noqa: F401
 from heracles_mm.checkpoints import CheckpointError, loud
 
-TOY = Path(__file__).resolve().parents[1] / 'tools' / 'toy'
+TOY = Path(__file__).resolve().parents[1] / 'cli' / 'toy'
 numbers = itertools.count()
 
 

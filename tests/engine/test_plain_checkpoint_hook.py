@@ -15,7 +15,7 @@ import heracles_mm.engine  # noqa: F401
 from heracles_mm.checkpoints import CheckpointError
 from heracles_mm.engine.random_state import random_state
 
-TOY_CONFIG = Path(__file__).resolve().parents[1] / 'tools' / 'toy' / 'toy_config.py'
+TOY_CONFIG = Path(__file__).resolve().parents[1] / 'cli' / 'toy' / 'toy_config.py'
 numbers = itertools.count()
 
 

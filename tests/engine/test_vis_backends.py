@@ -6,11 +6,11 @@ import pytest
 
 pytest.importorskip('tensorboard', reason='it comes with the extra dev')
 
-from heracles_mm.tools.train import main
+from heracles_mm.cli.train import main
 from heracles_mm.visualization import find_scalars, read_scalars
 
 ROOT = Path(__file__).resolve().parents[2]
-TOY_CONFIG = ROOT / 'tests' / 'tools' / 'toy' / 'toy_config.py'
+TOY_CONFIG = ROOT / 'tests' / 'cli' / 'toy' / 'toy_config.py'
 OPTION = 'visualizer.vis_backends.0.type=TensorboardVisBackend'
 
 

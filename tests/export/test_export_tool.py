@@ -8,10 +8,10 @@ import pytest
 import torch
 from exported_backbones import ARCH, loud
 
+from heracles_mm.cli import export_onnx
+from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model
-from heracles_mm.export.errors import ExportError
 from heracles_mm.export.targets import target
-from heracles_mm.tools import export_onnx
 
 CONFIGS = Path(__file__).parent / 'configs'
 CLASSIFIER = CONFIGS / 'classifier.py'
@@ -99,7 +99,7 @@ def test_the_logits_of_a_segmentor_are_those_it_predicts_from():
 
 
 def test_a_model_without_a_backbone_is_refused():
-    with pytest.raises(ExportError, match='a Linear has no backbone that names its out_indices'):
+    with pytest.raises(UserError, match='a Linear has no backbone that names its out_indices'):
         target(torch.nn.Linear(2, 2), 'backbone')
 
 

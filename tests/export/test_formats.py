@@ -11,7 +11,7 @@ from exported_backbones import VARIANTS, backbone
 from torch import nn
 
 import heracles_mm
-from heracles_mm.export.errors import ExportError
+from heracles_mm.errors import UserError
 from heracles_mm.export.export import Wish, export
 from heracles_mm.export.formats import FORMATS, INPUT, OPSETS
 from heracles_mm.export.targets import Target
@@ -116,7 +116,7 @@ def test_a_file_that_computes_something_else_is_not_kept(growth, tmp_path):
     """A difference of NaN is above every limit too."""
     path = tmp_path / 'maps.pt2'
     path.write_text('the last good one')
-    with pytest.raises(ExportError, match='was not kept: its results differ from the eager'):
+    with pytest.raises(UserError, match='was not kept: its results differ from the eager'):
         export(Target(Forgetful(growth), ('x',)), Wish((64, 64), format='torch_export'), path)
     assert path.read_text() == 'the last good one'
     assert [path] == list(tmp_path.iterdir())
@@ -127,7 +127,7 @@ def test_a_model_that_cannot_be_traced_is_a_sentence(tmp_path):
         def forward(self, x):
             return x if x.sum() > 0 else -x
 
-    with pytest.raises(ExportError, match=r'this Chooses cannot be traced by torch\.export: '):
+    with pytest.raises(UserError, match=r'this Chooses cannot be traced by torch\.export: '):
         export(Target(Chooses(), ('x',)), Wish((64, 64), format='torch_export'), tmp_path / 'm.pt2')
     assert not list(tmp_path.iterdir())
 

@@ -16,13 +16,14 @@ from mmengine.registry import RUNNERS, STRATEGIES
 from torch import nn
 
 from heracles_mm import Heracles
+from heracles_mm.cli import common
 from heracles_mm.engine import ShardedRunner, ShardedStrategy
-from heracles_mm.engine.distributed import LauncherError, prepare_launcher
-from heracles_mm.tools import common
+from heracles_mm.engine.distributed import prepare_launcher
+from heracles_mm.errors import UserError
 
 pytestmark = pytest.mark.trust
 ROOT = Path(__file__).parents[2]
-TOY = ROOT / 'tests' / 'tools' / 'toy'
+TOY = ROOT / 'tests' / 'cli' / 'toy'
 sys.path.insert(0, str(TOY))
 
 
@@ -218,7 +219,7 @@ def test_a_launcher_without_its_variables_is_refused_by_the_first_that_is_missin
             continue
         with monkeypatch.context() as context:
             context.delenv(name)
-            with pytest.raises(LauncherError, match=f'{name} is not set.*start with'):
+            with pytest.raises(UserError, match=f'{name} is not set.*start with'):
                 prepare_launcher(Config({'launcher': launcher}))
     assert prepare_launcher(Config({'launcher': launcher})) is None
 
@@ -229,7 +230,7 @@ def test_slurm_and_mpi_name_the_process_of_a_machine(job, gpus, monkeypatch):
     common.parse(common.tool_parser('train', ''), ['c.py', '--launcher', launcher])
     assert os.environ['LOCAL_RANK'] == '1'
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
-    with pytest.raises(LauncherError, match='more processes than GPUs'):
+    with pytest.raises(UserError, match='more processes than GPUs'):
         prepare_launcher(Config({'launcher': launcher}))
 
 
@@ -238,7 +239,7 @@ import atexit, sys, torch
 from pathlib import Path
 from mmengine.config import Config
 from heracles_mm.engine.distributed import prepare_launcher
-from heracles_mm.tools.errors import run_tool
+from heracles_mm.cli.running import run_tool
 
 @atexit.register
 def threads():

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.runner import runner as mmengine_runner
 
-from heracles_mm.tools import train
+from heracles_mm.cli import train
 
 KILLS = Path(__file__).resolve().parent / 'kills'
 sys.path.insert(0, str(KILLS))

@@ -14,13 +14,13 @@ from mmengine.logging import MMLogger
 from mmengine.runner import runner as mmengine_runner
 
 from heracles_mm.checkpoints import CheckpointError, read_checkpoint
-from heracles_mm.tools import publish_model, train
-from heracles_mm.tools import test as test_tool
+from heracles_mm.cli import publish_model, train
+from heracles_mm.cli import test as test_tool
 
 pytestmark = pytest.mark.trust
 
 ROOT = Path(__file__).resolve().parents[2]
-TOY = ROOT / 'tests' / 'tools' / 'toy'
+TOY = ROOT / 'tests' / 'cli' / 'toy'
 CONFIG = TOY / 'spectral_config.py'
 sys.path.insert(0, str(TOY))
 QUIET = ('--cfg-options', 'log_level=ERROR')

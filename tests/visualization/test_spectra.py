@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 pytest.importorskip('matplotlib', reason='pictures need matplotlib, which comes with mmdet')
 
 from heracles_mm.spectral import SpectralFilter, TokenKernel
-from heracles_mm.visualization.filters import response
+from heracles_mm.visualization.filter_weights import response
 from heracles_mm.visualization.receptive_field import side_of
 from heracles_mm.visualization.spectra import frequency_plane
 

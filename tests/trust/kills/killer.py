@@ -23,8 +23,8 @@ from mmengine.config import Config
 from mmengine.runner import runner as mmengine_runner
 
 from heracles_mm.checkpoints import atomic, latest_checkpoint
+from heracles_mm.cli import train
 from heracles_mm.engine import exact_resume
-from heracles_mm.tools import train
 
 HERE = Path(__file__).resolve().parent
 PLACES = ('elsewhere', 'while saving', 'while writing', 'between write and rename', 'after rename')

@@ -1,0 +1,109 @@
+"""Strip a training checkpoint to what others need, and name it by its content.
+
+``python -m heracles_mm.cli.publish_model IN OUT`` writes OUT-<first 8 of its sha256>.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from heracles_mm.checkpoints import CheckpointError, read_checkpoint
+from heracles_mm.checkpoints.recognise import a_few, weights_of
+from heracles_mm.checkpoints.upstream import parameters
+from heracles_mm.checkpoints.writing import check_suffix, checkpoint_bytes, write_whole
+from heracles_mm.cli.running import OneLineParser, run_tool
+
+NAME = 'publish_model'
+AVERAGED = 'ema_state_dict'
+KEPT_META = ('dataset_meta',)
+"""What the libraries' inferencers read: the names and colours of the classes."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Publish; ``argv`` defaults to the command line. Returns the exit code."""
+    return run_tool(NAME, lambda: publish_model(argv))
+
+
+def publish_model(argv: list[str] | None) -> None:
+    """Parse ``argv`` and publish, raising the errors that ``main`` turns into a sentence."""
+    args = _parser().parse_args(argv)
+    out = Path(args.out).expanduser()
+    check_suffix(out)
+    checkpoint = read_checkpoint(args.checkpoint)
+    weights, which = choose(checkpoint, args.ema)
+    if damaged := [key for key, tensor in weights.items() if not tensor.isfinite().all()]:
+        raise CheckpointError(f'{args.checkpoint} holds NaN or infinity in {a_few(damaged)}')
+    meta = checkpoint.get('meta')
+    meta = {key: meta[key] for key in KEPT_META if key in meta} if isinstance(meta, dict) else {}
+    content = checkpoint_bytes(weights, meta, out)
+    digest = hashlib.sha256(content).hexdigest()
+    published = out.with_name(f'{out.stem}-{digest[:8]}{out.suffix}')
+    write_whole(content, published)
+    if args.json:
+        report = {
+            'path': str(published),
+            'sha256': digest,
+            'weights': which,
+            'tensors': len(weights),
+            'parameters': parameters(weights),
+            'bytes': len(content),
+        }
+        print(json.dumps(report))
+        return
+    print(
+        f'{published}: {which}, {len(weights)} tensors, {parameters(weights):,} parameters, '
+        f'{len(content) / 1e6:.1f} MB'
+    )
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=NAME,
+        description='Strip a training checkpoint to its weights, and name it by its content.',
+        examples=(
+            'epoch_12.pth mask_rcnn.pth',
+            'epoch_310.pth heracles_s.safetensors --ema --json',
+        ),
+        allow_abbrev=False,
+    )
+    parser.add_argument('checkpoint', metavar='IN', help='checkpoint file or URL')
+    parser.add_argument(
+        'out', metavar='OUT', help='*.pth or *.safetensors; its hash is put before the suffix'
+    )
+    parser.add_argument('--ema', action='store_true', help='take the averaged weights (EMAHook)')
+    parser.add_argument('--json', action='store_true', help='print one JSON object instead')
+    return parser
+
+
+def choose(checkpoint: Any, ema: bool) -> tuple[dict[str, Tensor], str]:
+    """The weights to publish, and what they are called.
+
+    mmengine's EMAHook exchanges the two kinds when it saves: ``state_dict`` holds the averaged
+    weights, and ``ema_state_dict`` (with ``module.`` before each key) those that training goes on
+    from.
+
+    Raises:
+        CheckpointError: averaged weights are wanted and not there, or there are no weights.
+    """
+    weights = weights_of(checkpoint)
+    if not all(isinstance(checkpoint.get(key), dict) for key in ('state_dict', AVERAGED)):
+        if ema:
+            raise CheckpointError(
+                'the checkpoint holds no averaged weights beside others (state_dict and '
+                f'{AVERAGED}, as EMAHook writes them): leave --ema away'
+            )
+        return weights, 'weights'
+    if ema:
+        return weights, 'averaged weights'
+    current = weights_of(checkpoint[AVERAGED])
+    return {key: current.get(key, value) for key, value in weights.items()}, (
+        'weights as training left them (--ema takes the averaged ones)'
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Evaluate a checkpoint with any mmdet, mmseg or mmpretrain config.
+
+``python -m heracles_mm.cli.test CONFIG CHECKPOINT``; the flags are mmdet's and mean the same in
+all three libraries.
+"""
+
+import json
+import math
+import os
+import sys
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.dist import is_main_process
+from mmengine.registry import METRICS
+
+from heracles_mm.cli.common import (
+    check_checkpoint_path,
+    check_data,
+    default_loader_settings,
+    load_config,
+    open_runner,
+    parse,
+    tool_parser,
+    type_name,
+)
+from heracles_mm.cli.running import OneLineParser, run_tool
+from heracles_mm.errors import UserError
+
+NAME = 'test'
+STAGES = ('test',)
+EXAMPLES = (
+    'configs/heracles_s_imagenet.py epoch_310.pth --json',
+    'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --out predictions.pkl --show-dir pictures',
+    'configs/upernet_heracles_s_ade20k.py iter_160000.pth --tta',
+)
+
+DRAWING_HOOKS = {
+    'DetVisualizationHook': ('draw', 'test_out_dir'),  # mmdet
+    'SegVisualizationHook': ('draw', None),  # mmseg: the visualizer has the folder
+    'VisualizationHook': ('enable', 'out_dir'),  # mmpretrain
+}
+"""The options that make each library's hook draw, and that say where to."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Evaluate; ``argv`` defaults to the command line. Returns the exit code."""
+    return run_tool(NAME, lambda: test(argv))
+
+
+def test(argv: list[str] | None) -> None:
+    """Parse ``argv`` and evaluate, raising the errors that ``main`` turns into a sentence."""
+    args = parse(_parser(), argv)
+    cfg = load_config(args)
+    check_checkpoint_path(args.checkpoint)
+    cfg.load_from, cfg.resume = args.checkpoint, False
+    if not all(cfg.get(key) for key in ('test_dataloader', 'test_cfg', 'test_evaluator')):
+        raise UserError(
+            f'the config {args.config} has nothing to test on: it needs test_dataloader, test_cfg '
+            'and test_evaluator'
+        )
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        raise UserError(f'--out writes a pickle: its name must end in .pkl, not {args.out}')
+    if args.tta and args.show_dir and cfg.get('default_scope') == 'mmpretrain':
+        raise UserError("mmpretrain's hook cannot draw under --tta: give --tta or --show-dir")
+    if args.show_dir:
+        _draw_into(cfg, args.show_dir)
+    if args.tta:
+        _use_tta(cfg, args.config)
+    check_data(cfg, STAGES)
+    default_loader_settings(cfg, STAGES)
+    trusted = args.checkpoint if args.trust_checkpoint else None
+    with open_runner(NAME, cfg, trusted) as runner:
+        if args.out:
+            is_det = cfg.get('default_scope') == 'mmdet'  # which packs masks as run lengths
+            kind = 'mmdet.DumpDetResults' if is_det else 'DumpResults'
+            metric = METRICS.build({'type': kind, 'out_file_path': args.out})
+            runner.test_evaluator.metrics.append(metric)
+        metrics = runner.test()
+    if args.json and is_main_process():
+        print(json.dumps({name: _plain(value) for name, value in metrics.items()}))
+
+
+def _parser() -> OneLineParser:
+    parser = tool_parser(
+        NAME,
+        'Evaluate a checkpoint with an mmdet, mmseg or mmpretrain config.',
+        examples=EXAMPLES,
+    )
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument('--out', metavar='FILE.pkl', help='save the predictions as a pickle')
+    parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the predictions')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help="test-time augmentation, by the config's tta_model and tta_pipeline",
+    )
+    parser.add_argument(
+        '--json', action='store_true', help='print the metrics as a JSON object in the last line'
+    )
+    return parser
+
+
+def _plain(value: Any) -> Any:
+    """A metric as JSON knows it: of arrays and tensors their numbers, of NaN nothing (null)."""
+    value = value.tolist() if hasattr(value, 'tolist') else value
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _draw_into(cfg: Config, folder: str) -> None:
+    folder = os.path.abspath(folder)
+    hook = (cfg.get('default_hooks') or {}).get('visualization') or {}
+    name = type_name(hook)
+    if name not in DRAWING_HOOKS:
+        raise UserError(
+            "--show-dir needs the library's visualization hook in default_hooks, such as "
+            "visualization=dict(type='DetVisualizationHook') for mmdet"
+        )
+    switch, folder_option = DRAWING_HOOKS[name]
+    hook[switch] = True
+    hook.setdefault('interval', 1)  # the defaults differ: every picture, every 50th, every 5000th
+    if folder_option:
+        hook[folder_option] = folder
+    else:
+        cfg.visualizer.save_dir = folder
+
+
+def _use_tta(cfg: Config, config_path: str) -> None:
+    if not (cfg.get('tta_model') and cfg.get('tta_pipeline')):
+        raise UserError(f'--tta needs tta_model and tta_pipeline, which {config_path} has not')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+
+
+if __name__ == '__main__':
+    sys.exit(main())
