@@ -51,9 +51,8 @@ def at_least_float32(x: Tensor) -> Tensor:
 def no_autocast(x: Tensor) -> AbstractContextManager:
     """A context in which autocast leaves operations on the device of ``x`` alone."""
     device = x.device.type
-    return torch.autocast(device, enabled=False) if _has_autocast(device) else nullcontext()
-
-
-@torch.compiler.assume_constant_result  # torch 2.6 cannot trace the question
-def _has_autocast(device: str) -> bool:
-    return torch.amp.is_autocast_available(device)
+    if torch.compiler.is_compiling():  # torch 2.6 cannot trace the question
+        known = device != 'meta'
+    else:
+        known = torch.amp.is_autocast_available(device)
+    return torch.autocast(device, enabled=False) if known else nullcontext()
