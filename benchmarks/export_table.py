@@ -1,39 +1,38 @@
 """The table of docs/export.md: every kind of export, compared with eager and timed beside it.
 
-Each model is written, run and compared as tools/export_onnx.py does it, with random weights; the
-latencies are medians over rounds in which file and eager model take turns.
+tools/export_onnx.py writes, runs and compares each model, with random weights; the latencies are
+medians over rounds in which file and eager model take turns.
 
-    python benchmarks/export_table.py
+    python benchmarks/export_table.py                # --side 0 is that of each row, px
     python benchmarks/export_table.py --only 'UperNet, HAMSA nano' --side 64 --format torch_export
 """
 
 import argparse
+import json
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from mmengine.config import Config
-from mmengine.logging import MMLogger
+from common import machine, options
 
-from heracles_mm.benchmark.machine import environment, load
-from heracles_mm.cli.progress import Steps
-from heracles_mm.export.building import build_model
-from heracles_mm.export.export import Wish, export
+from heracles_mm.benchmark.machine import load
+from heracles_mm.cli import export_onnx
 from heracles_mm.export.formats import FORMATS, OPSET
-from heracles_mm.export.targets import target
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-HARTLEY = {'model.backbone.transform': 'hartley'}
-REAL = {'model.backbone.kernel': 'real', 'model.neck.kernel': 'real'}
+HARTLEY = ('model.backbone.transform=hartley',)
+REAL = ('model.backbone.kernel=real', 'model.neck.kernel=real')
 
 
 class Row(NamedTuple):
     config: str
     side: int
     what: str = 'model'
-    options: Mapping[str, str] = {}
+    options: tuple[str, ...] = ()
 
 
 ROWS = {
@@ -51,51 +50,35 @@ ROWS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--only', nargs='+', choices=list(ROWS), default=list(ROWS))
-    parser.add_argument('--side', type=int, help='of the pictures, px')
-    parser.add_argument('--batch', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=20)
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--opset', type=int, default=OPSET)
-    parser.add_argument('--format', choices=list(FORMATS), default='onnx')
-    args = parser.parse_args()
+    numbers = dict(side=0, batch=1, rounds=20, threads=1, opset=OPSET)
+    args = options(__doc__, only=list(ROWS), format='onnx', **numbers)
     torch.set_num_threads(args.threads)
-    MMLogger.get_instance('export_table', log_level='ERROR')
-    about = environment(torch.device('cpu'))
-    print(
-        f'{args.format}, torch {about["torch"]}, {about["cpu"]}, CPU threads: {about["threads"]}, '
-        f'batch {args.batch}, {args.rounds} rounds, load {load():.1f}\n'
-    )
+    about = f'batch {args.batch}, {args.rounds} rounds, load {load():.1f}'
+    print(f'{args.format}, {machine()}, {about}\n')
     print('| model | px | opset | difference | of at most | MB | ms | eager ms | latency / eager |')
     print('|---|---|---|---|---|---|---|---|---|')
-    steps = Steps('export_table', len(args.only))
     for name in args.only:
-        with steps:
-            steps.step(name)
-            row = line(name, args, steps.note)
-        print(row, flush=True)
+        print(line(name, args), flush=True)
 
 
-def line(name: str, args: argparse.Namespace, note: Callable[[str], None]) -> str:
+def line(name: str, args: argparse.Namespace) -> str:
     """One row of the table."""
     row = ROWS[name]
-    cfg = Config.fromfile(CONFIGS / f'{row.config}.py')
-    cfg.merge_from_dict(dict(row.options))
-    model = build_model(cfg, None, only_backbone=row.what == 'backbone')
     side = args.side or row.side
-    wish = Wish((side, side), args.batch, format=args.format, opset=args.opset)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f'model{FORMATS[args.format].suffix}'
-        report = export(target(model, row.what), wish, path, args.rounds, note)
-    assert report.milliseconds is not None
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()) as printed:
+        out = Path(folder) / f'model{FORMATS[args.format].suffix}'
+        words = [CONFIGS / f'{row.config}.py', '--out', out, '--what', row.what, '--shape', side]
+        for option in ('batch', 'rounds', 'opset', 'format'):
+            words += [f'--{option}', getattr(args, option)]
+        words += ['--cfg-options', *row.options] if row.options else []
+        if code := export_onnx.main([*map(str, words), '--json']):
+            sys.exit(code)
+    found = json.loads(printed.getvalue().splitlines()[-1])
+    ms = found['milliseconds']
     return (
-        f'| {name} | {side} | {report.opset or ""} | {report.max_abs_diff:.1e} | '
-        f'{report.max_abs_output:.3g} | {report.bytes / 1e6:.1f} | '
-        f'{report.milliseconds["runtime"]:.0f} | {report.milliseconds["eager"]:.0f} | '
-        f'{report.latency:.2f} |'
+        f'| {name} | {side} | {found["opset"] or ""} | {found["max_abs_diff"]:.1e} | '
+        f'{found["max_abs_output"]:.3g} | {found["bytes"] / 1e6:.1f} | {ms["runtime"]:.0f} | '
+        f'{ms["eager"]:.0f} | {found["latency"]:.2f} |'
     )
 
 

@@ -3,7 +3,9 @@
 2000 training and 500 validation pictures, 28x28, real. Shared by the scripts in this folder.
 """
 
-from collections.abc import Iterator
+import argparse
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -24,23 +26,6 @@ def load(split: str, side: int) -> tuple[Tensor, Tensor]:
     return ((pictures - 73) / 90).expand(-1, 3, -1, -1), labels
 
 
-def batches(count: int, size: int, steps: int, seed: int) -> Iterator[Tensor]:
-    """Indices of ``steps`` batches: one shuffled pass over ``count`` pictures after another."""
-    random = torch.Generator().manual_seed(seed)
-    order = torch.empty(0, dtype=torch.long)
-    for _ in range(steps):
-        if len(order) < size:
-            order = torch.randperm(count, generator=random)
-        yield order[:size]
-        order = order[size:]
-
-
-def flip_some(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """Mirror each picture (B, 3, H, W) with probability 1/2."""
-    chosen = torch.rand(len(pictures), generator=random) < 0.5
-    return torch.where(chosen[:, None, None, None], pictures.flip(-1), pictures)
-
-
 class Classifier(nn.Module):
     """Mean of the backbone's last map, then a linear layer."""
 
@@ -53,12 +38,39 @@ class Classifier(nn.Module):
         return self.head(self.backbone(pictures)[-1].mean((-2, -1)))
 
 
-def optimizer(model: nn.Module, rate: float) -> torch.optim.Optimizer:
-    """AdamW with weight decay 0.05 on everything but norms and biases."""
+def train(
+    model: nn.Module,
+    data: tuple[Tensor, Tensor],
+    args: argparse.Namespace,
+    share: Callable[[int], float],
+    seed: int,
+    change: Callable[[Tensor], Tensor] = lambda pictures: pictures,
+    most_norm: float = math.inf,
+) -> Iterator[float]:
+    """The loss of each of ``args.steps`` steps on batches of ``args.batch_size``.
+
+    AdamW with weight decay 0.05 on everything but norms and biases, and a learning rate of
+    ``share(step)`` of ``args.rate``, steps counted from 1. ``change`` acts on each batch of
+    pictures, and gradients of a norm above ``most_norm`` are scaled down to it.
+    """
     flat = [p for p in model.parameters() if p.ndim == 1]
     rest = [p for p in model.parameters() if p.ndim != 1]
     groups = [dict(params=rest, weight_decay=0.05), dict(params=flat, weight_decay=0.0)]
-    return torch.optim.AdamW(groups, lr=rate)
+    optimizer, (pictures, labels) = torch.optim.AdamW(groups), data
+    random, size = torch.Generator().manual_seed(seed), args.batch_size
+    order = torch.empty(0, dtype=torch.long)
+    for step in range(1, args.steps + 1):
+        if len(order) < size:  # one shuffled pass after another
+            order = torch.randperm(len(labels), generator=random)
+        batch, order = order[:size], order[size:]
+        for group in optimizer.param_groups:
+            group['lr'] = args.rate * share(step)
+        loss = F.cross_entropy(model.train()(change(pictures[batch])), labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), most_norm)
+        optimizer.step()
+        yield loss.item()
 
 
 @torch.no_grad()

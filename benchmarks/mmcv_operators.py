@@ -7,7 +7,6 @@ where it has gradients, in interleaved rounds; a difference is the largest one o
 value. The last row is a training step of Mask R-CNN with our nano backbone, as the demo trains it.
 """
 
-import argparse
 import glob
 import importlib.util
 import os
@@ -15,11 +14,14 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import patch
 
 import torch
+from common import compare, machine, options
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -27,14 +29,12 @@ from torch import Tensor
 
 import heracles_mm.mmcv_ops.extension as ours
 from heracles_mm import config_path
-from heracles_mm.benchmark.machine import environment
-from heracles_mm.benchmark.timing import Budget, interleave, ratios
 
 ROOT = Path(__file__).parents[1]
 WHEELS = ROOT.parent / 'shared' / 'wheels' / 'mmcv-2.1.0-*.whl'
 
 
-def load_compiled(pattern: str | None = None) -> ModuleType:
+def load_compiled(pattern: str = '') -> ModuleType:
     """Load the compiled operators of this wheel, of COMPILED_MMCV, or of one beside the checkout.
 
     Raises:
@@ -62,19 +62,11 @@ def operators(extension: ModuleType) -> Iterator[None]:
     """Let all of `mmcv.ops` use one set of operators."""
     import mmcv.ops  # noqa: F401
 
-    users = [
-        module
-        for name, module in sys.modules.items()
-        if name.startswith('mmcv.ops.') and hasattr(module, 'ext_module')
-    ]
-    before = [module.ext_module for module in users]
-    try:
-        for module in users:
-            module.ext_module = extension
+    with ExitStack() as stack:
+        for name, module in list(sys.modules.items()):
+            if name.startswith('mmcv.ops.') and hasattr(module, 'ext_module'):
+                stack.enter_context(patch.object(module, 'ext_module', extension))
         yield
-    finally:
-        for module, extension in zip(users, before):
-            module.ext_module = extension
 
 
 def random_boxes(count: int) -> Tensor:
@@ -84,57 +76,44 @@ def random_boxes(count: int) -> Tensor:
     return torch.cat([start, start + 16 + 128 * torch.rand(count, 2)], dim=1)
 
 
-def random_rois(count: int) -> Tensor:
-    return torch.cat([torch.zeros(count, 1), random_boxes(count)], dim=1)
-
-
-def cases() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
+def cases() -> dict[str, tuple]:
     """Operator -> a call of it and the tensors that it takes and that want gradients."""
     from mmcv import ops
 
     torch.manual_seed(0)
     boxes, scores = random_boxes(1000), torch.rand(1000)
     dets = torch.cat([boxes, scores[:, None]], dim=1)
-    rois, few = random_rois(512), random_rois(64)
-
-    def soft(method: str) -> Callable[[], Tensor]:
-        return lambda: ops.soft_nms(boxes, scores, 0.3, method=method)[0]
-
-    maps = torch.randn(1, 256, 100, 168)
-    small = torch.randn(2, 64, 64, 64)
+    rois, few = (torch.cat([torch.zeros(n, 1), random_boxes(n)], dim=1) for n in (512, 64))
+    maps, small = torch.randn(1, 256, 100, 168), torch.randn(2, 64, 64, 64)
     offset, mask = torch.randn(2, 18, 64, 64), torch.rand(2, 9, 64, 64)
-    weight = torch.randn(64, 64, 3, 3)
+    weight, scored = torch.randn(64, 64, 3, 3), torch.randn(20000, 80)
+    carafe = torch.randn(1, 64, 50, 84), torch.rand(1, 25, 100, 168)
+
+    def soft(method: str) -> Tensor:
+        return ops.soft_nms(boxes, scores, 0.3, method=method)[0]
+
+    def focal(loss: Callable[..., Tensor], classes: int, x: Tensor) -> Tensor:
+        return loss(x, torch.arange(20000) % classes, 2.0, 0.25, None, 'sum')
+
+    def modulated(x: Tensor, o: Tensor, m: Tensor, w: Tensor) -> Tensor:
+        return ops.modulated_deform_conv2d(x, o, m, w, None, 1, 1)
+
     return {
-        'nms': (lambda: ops.nms(boxes, scores, 0.5)[1], []),
-        'nms, offset 1': (lambda: ops.nms(boxes, scores, 0.5, offset=1)[1], []),
-        'softnms, linear': (soft('linear'), []),
-        'softnms, gaussian': (soft('gaussian'), []),
-        'nms_match': (lambda: torch.cat(ops.nms_match(dets, 0.5)), []),
-        'roi_align, 7 x 7': (lambda x: ops.roi_align(x, rois, 7, 1 / 8, 0), [maps]),
-        'roi_align, 14 x 14': (lambda x: ops.roi_align(x, rois[:128], 14, 1 / 8, 0), [maps]),
-        'roi_align, max': (lambda x: ops.roi_align(x, few, 7, 1 / 8, 2, 'max'), [maps]),
-        'roi_pool': (lambda x: ops.roi_pool(x, few, 7, 1 / 8), [maps]),
-        'deform_conv': (
-            lambda x, o, w: ops.deform_conv2d(x, o, w, 1, 1),
-            [small, offset, weight],
-        ),
-        'modulated_deform_conv': (
-            lambda x, o, m, w: ops.modulated_deform_conv2d(x, o, m, w, None, 1, 1),
-            [small, offset, mask, weight],
-        ),
-        'psamask': (lambda x: ops.PSAMask('collect', (19, 19))(x), [torch.randn(2, 361, 20, 20)]),
-        'carafe': (
-            lambda x, m: ops.carafe(x, m, 5, 1, 2),
-            [torch.randn(1, 64, 50, 84), torch.rand(1, 25, 100, 168)],
-        ),
-        'sigmoid_focal_loss': (
-            lambda x: ops.sigmoid_focal_loss(x, torch.arange(20000) % 81, 2.0, 0.25, None, 'sum'),
-            [torch.randn(20000, 80)],
-        ),
-        'softmax_focal_loss': (
-            lambda x: ops.softmax_focal_loss(x, torch.arange(20000) % 80, 2.0, 0.25, None, 'sum'),
-            [torch.randn(20000, 80)],
-        ),
+        'nms': (lambda: ops.nms(boxes, scores, 0.5)[1],),
+        'nms, offset 1': (lambda: ops.nms(boxes, scores, 0.5, offset=1)[1],),
+        'softnms, linear': (lambda: soft('linear'),),
+        'softnms, gaussian': (lambda: soft('gaussian'),),
+        'nms_match': (lambda: torch.cat(ops.nms_match(dets, 0.5)),),
+        'roi_align, 7 x 7': (lambda x: ops.roi_align(x, rois, 7, 1 / 8, 0), maps),
+        'roi_align, 14 x 14': (lambda x: ops.roi_align(x, rois[:128], 14, 1 / 8, 0), maps),
+        'roi_align, max': (lambda x: ops.roi_align(x, few, 7, 1 / 8, 2, 'max'), maps),
+        'roi_pool': (lambda x: ops.roi_pool(x, few, 7, 1 / 8), maps),
+        'deform_conv': (lambda *x: ops.deform_conv2d(*x, 1, 1), small, offset, weight),
+        'modulated_deform_conv': (modulated, small, offset, mask, weight),
+        'psamask': (lambda x: ops.PSAMask('collect', (19, 19))(x), torch.randn(2, 361, 20, 20)),
+        'carafe': (lambda *x: ops.carafe(*x, 5, 1, 2), *carafe),
+        'sigmoid_focal_loss': (lambda x: focal(ops.sigmoid_focal_loss, 81, x), scored),
+        'softmax_focal_loss': (lambda x: focal(ops.softmax_focal_loss, 80, x), scored),
     }
 
 
@@ -157,7 +136,7 @@ def training_step() -> Callable[[], list[Tensor]]:
     return step
 
 
-def outcome(function: Callable[..., Tensor], tensors: list[Tensor]) -> list[Tensor]:
+def outcome(function: Callable[..., Tensor], *tensors: Tensor) -> list[Tensor]:
     """What an operator returns, and the gradients of a weighted sum of it."""
     leaves = [each.detach().requires_grad_() for each in tensors]
     output = function(*leaves)
@@ -175,52 +154,39 @@ def difference(own: list[Tensor], theirs: list[Tensor]) -> float:
     )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--compiled', help='a wheel of mmcv with compiled operators')
-    parser.add_argument('--rounds', type=int, default=7, help='rounds of each operator')
-    parser.add_argument('--threads', type=int, default=1, help='threads of torch')
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    try:
-        compiled = load_compiled(args.compiled)
-    except (FileNotFoundError, ImportError) as error:
-        parser.error(str(error))
-    machine = environment(torch.device('cpu'))
-    print(f'torch {machine["torch"]}, {machine["cpu"]}, threads: {machine["threads"]}\n')
-    print('| operator | difference | time over compiled, quartiles | seconds |\n|---|---|---|---|')
-    runs = {name: lambda c=case: outcome(*c) for name, case in cases().items()}
-    runs['training step, Mask R-CNN'] = training_step()
-    for name, run in runs.items():
-        print(row(name, run, compiled, args.rounds), flush=True)
-    return 0
-
-
-def row(name: str, run: Callable[[], list[Tensor]], compiled: ModuleType, rounds: int) -> str:
+def row(name: str, run: Callable[[], list[Tensor]], extensions: dict, rounds: int) -> str:
     """A line of the table."""
 
-    def under(extension: ModuleType) -> Callable[[], list[Tensor]]:
-        def call() -> list[Tensor]:
-            with operators(extension):
-                return run()
+    def call(extension: ModuleType) -> list[Tensor]:
+        with operators(extension):
+            return run()
 
-        return call
-
-    own, theirs = under(ours), under(compiled)
-    calls = {'own': own}
+    calls = {who: partial(call, extension) for who, extension in extensions.items()}
     try:
-        apart = f'{difference(own(), theirs()):.1e}'
-        calls['compiled'] = theirs
+        apart = f'{difference(calls["own"](), calls["compiled"]()):.1e}'
     except RuntimeError:  # 'implementation for device cpu not found'
         apart = 'no compiled one for a CPU'
-    times = interleave(calls, Budget(rounds, 0, rounds), torch.device('cpu'), seed=0)
-    seconds = sorted(times['own'])[rounds // 2]
-    ratio = '-'
-    if 'compiled' in times:
-        found = ratios(times, 'compiled')['own']
-        ratio = f'{found.median:.2f} ({found.q1:.2f} to {found.q3:.2f})'
-    return f'| {name} | {apart} | {ratio} | {seconds:.4f} |'
+        del calls['compiled']
+    found = compare(calls, rounds, [*calls][-1])
+    ms, (low, ratio, high) = found['own']
+    times = f'{ratio:.2f} ({low:.2f} to {high:.2f})' if 'compiled' in calls else '-'
+    return f'| {name} | {apart} | {times} | {ms / 1e3:.4f} |'
+
+
+def main() -> None:
+    args = options(__doc__, compiled='', rounds=7, threads=1)
+    torch.set_num_threads(args.threads)
+    try:
+        extensions = {'own': ours, 'compiled': load_compiled(args.compiled)}
+    except (FileNotFoundError, ImportError) as error:
+        sys.exit(f'mmcv_operators: error: {error}')
+    print(f'{machine()}\n')
+    print('| operator | difference | time over compiled, quartiles | seconds |\n|---|---|---|---|')
+    runs = {name: partial(outcome, *case) for name, case in cases().items()}
+    runs['training step, Mask R-CNN'] = training_step()
+    for name, run in runs.items():
+        print(row(name, run, extensions, args.rounds), flush=True)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

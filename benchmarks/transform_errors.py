@@ -5,14 +5,11 @@ The oracles are computed in float64: scipy.fft.dctn and idctn, and Re F - Im F o
     python benchmarks/transform_errors.py
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import scipy.fft
 import torch
-from torch import Tensor
+from common import machine, options
 
-from heracles_mm.cli.progress import Steps
 from heracles_mm.spectral import dct2, dht2, idct2
 
 SIZES = [
@@ -22,35 +19,28 @@ SIZES = [
 ]  # fmt: skip
 
 
-def hartley(x: np.ndarray) -> np.ndarray:
-    spectrum = np.fft.fft2(x, norm='ortho')
-    return spectrum.real - spectrum.imag
-
-
-TRANSFORMS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[np.ndarray], np.ndarray]]] = {
+TRANSFORMS = {
     'dct2': (dct2, lambda x: scipy.fft.dctn(x, norm='ortho', axes=(-2, -1))),
     'idct2': (idct2, lambda x: scipy.fft.idctn(x, norm='ortho', axes=(-2, -1))),
-    'dht2': (dht2, hartley),
+    'dht2': (dht2, lambda x: (f := np.fft.fft2(x, norm='ortho')).real - f.imag),
 }
 
 
 def main() -> None:
+    options(__doc__)
     torch.manual_seed(0)
-    print(f'torch {torch.__version__}, {len(SIZES)} sizes from 1x1 to 1025x1024')
-    steps = Steps('transform_errors', 2 * len(TRANSFORMS))
+    print(f'{machine()}, {len(SIZES)} sizes from 1x1 to 1025x1024')
     for name, (transform, oracle) in TRANSFORMS.items():
         for dtype in (torch.float32, torch.float64):
+            errors = {}
+            for size in SIZES:
+                x = torch.randn(2, *size, dtype=dtype)
+                expected = oracle(x.double().numpy())
+                difference = transform(x).double().numpy() - expected
+                errors[size] = float(np.linalg.norm(difference) / np.linalg.norm(expected))
+            height, width = max(errors, key=errors.get)
             kind = str(dtype).removeprefix('torch.')
-            worst = (0.0, (0, 0))
-            with steps:
-                steps.step(f'{name} {kind}')
-                for size in SIZES:
-                    x = torch.randn(2, *size, dtype=dtype)
-                    expected = oracle(x.double().numpy())
-                    difference = transform(x).double().numpy() - expected
-                    error = float(np.linalg.norm(difference) / np.linalg.norm(expected))
-                    worst = max(worst, (error, size))
-            print(f'{name:>6} {kind}: {worst[0]:.1e} at {worst[1][0]}x{worst[1][1]}')
+            print(f'{name:>6} {kind}: {errors[height, width]:.1e} at {height}x{width}', flush=True)
 
 
 if __name__ == '__main__':

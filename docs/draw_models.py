@@ -1,6 +1,6 @@
 """Draw the diagrams of the model pages: python docs/draw_models.py.
 
-The upper half is read from a built model of size S: depths, widths, the map behind every stage.
+The upper half is read from a built model of size S: depths, widths, the map after every stage.
 """
 
 from pathlib import Path

@@ -5,12 +5,12 @@ from heracles_mm import Hamsa
 
 
 class Heatmaps(nn.Module):
-    """One map at a quarter of the picture's size for each point: (B, 3, H, W) -> (B, K, h, w)."""
+    """A map at a quarter of the size for each point: (B, 3, H, W) -> (B, K, h, w)."""
 
     def __init__(self, points: int, width: int = 64) -> None:
         super().__init__()
         self.backbone = Hamsa('nano', drop_path_rate=0.0)
-        channels = self.backbone.out_channels  # (32, 64, 128, 192), of strides 4, 8, 16, 32
+        channels = self.backbone.out_channels  # (32, 64, 128, 192) at strides 4 to 32
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.out = nn.Conv2d(width, points, 3, padding=1)
 

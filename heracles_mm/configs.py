@@ -1,53 +1,41 @@
-"""Where the configs are, and what the first comment of each says of it."""
+"""Where the configs are, and what their metafiles say of them."""
 
 import difflib
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from heracles_mm.errors import UsageError
 
 CONFIGS = Path(__file__).parent / '.mim' / 'configs'
 """Of a checkout (a link to ``configs/``) and of an installed wheel alike."""
 
-SHOWN = 3
-"""Names that an error offers."""
-
-_HEADER = re.compile(
-    r'(?P<method>[^,]+), (?P<backbone>(?:Heracles|HAMSA)-\w+), (?P<data>[^,]+), '
-    r'(?P<schedule>(?P<length>\d+k?) (?P<unit>epochs|iterations)[^,]*), '
-    r'batch (?P<batch>\d+), (?P<optimizer>\w+) (?P<lr>\d[\d.e-]*\d)'
-    r'(?:, gradient clip (?P<clip>[\d.]*\d))?(?=[:;,.(\s]|$)'
-)
+TASKS = {
+    'Image Classification': 'classification',
+    'Object Detection': 'detection',
+    'Instance Segmentation': 'detection',
+    'Semantic Segmentation': 'segmentation',
+}
+"""A metafile's task -> the one that lists it, one for each library."""
 
 
 @dataclass(frozen=True)
-class Header:
-    """The first comment of a config: what is trained, on what, and how.
+class ListedConfig:
+    """A config as its metafile describes it."""
 
-    Attributes:
-        method: such as 'Mask R-CNN' or 'Classifier'.
-        backbone: family and size, such as 'HAMSA-S'.
-        data: such as 'COCO' or 'Stanford Cars at 384 px'.
-        schedule: such as '36 epochs with multi-scale crops'.
-        length: epochs or iterations.
-        unit: which of them, 'epochs' or 'iterations'.
-        batch: pictures of a step, over all processes.
-        optimizer: its class.
-        lr: its learning rate, for that batch.
-        clip: the norm that gradients are clipped to, or None.
-    """
-
-    method: str
-    backbone: str
-    data: str
-    schedule: str
-    length: int
-    unit: str
-    batch: int
+    name: str
+    task: str  # 'classification', 'detection' or 'segmentation'
+    method: str  # such as 'Mask R-CNN' or 'Classifier'
+    backbone: str  # family and size, such as 'HAMSA-S'
+    data: str  # such as 'COCO' or 'Stanford Cars at 384 px'
+    schedule: str  # such as '36 epochs with multi-scale crops'
+    parameters: int  # of the whole model
+    batch: int  # pictures of a step, over all processes
     optimizer: str
-    lr: float
-    clip: float | None
+    lr: float  # for that batch
+    clip: float | None  # the norm that gradients are clipped to
 
 
 def config_names() -> list[str]:
@@ -64,13 +52,13 @@ def config_path(name: str) -> Path:
         name: of the file, such as 'mask_rcnn_heracles_s_coco'; '.py' may follow.
 
     Raises:
-        ValueError: there is no such config; the message tells the nearest names.
+        ValueError: there is no such config; the message offers the nearest names.
     """
     names = config_names()
     stem = name.removesuffix('.py')
     if stem in names:
         return CONFIGS / f'{stem}.py'
-    near = difflib.get_close_matches(stem, names, SHOWN, cutoff=0.5)
+    near = difflib.get_close_matches(stem, names, cutoff=0.5)
     offer = f'the nearest are {", ".join(near)}; ' if near else ''
     raise UsageError(
         f'heracles_mm has no config {name!r}: {offer}'
@@ -78,30 +66,33 @@ def config_path(name: str) -> Path:
     )
 
 
-def read_header(path: Path) -> Header:
-    """Read a config's first comment, without running the file.
+def listed_configs() -> list[ListedConfig]:
+    """All configs, by task, then name."""
+    models = [
+        model
+        for metafile in CONFIGS.glob('metafile_*.yml')
+        for model in yaml.safe_load(metafile.read_text())['Models']
+    ]
+    return sorted(map(_listed, models), key=lambda config: (config.task, config.name))
 
-    Raises:
-        ValueError: it does not begin as every config's does.
-    """
-    lines = []
-    for line in path.read_text().splitlines():
-        if not line.startswith('#'):
-            break
-        lines.append(line[1:].strip())
-    said = _HEADER.match(' '.join(lines))
-    if said is None:
-        raise UsageError(
-            f'the first comment of {path} must begin as "Mask R-CNN, HAMSA-S, COCO, 12 epochs, '
-            'batch 16, AdamW 1e-4" does: method, backbone, data, schedule, batch, optimizer and '
-            'learning rate, and "gradient clip 1.0" behind it where gradients are clipped'
-        )
-    parts = said.groupdict()
-    return Header(
-        **{key: parts[key] for key in ('method', 'backbone', 'data', 'schedule', 'unit')},
-        length=int(parts['length'].replace('k', '000')),
-        batch=int(parts['batch']),
-        optimizer=parts['optimizer'],
-        lr=float(parts['lr']),
-        clip=float(parts['clip']) if parts['clip'] else None,
+
+def _listed(model: dict[str, Any]) -> ListedConfig:
+    result, facts = model['Results'][0], model['Metadata']
+    size = f' at {facts["Image Size"]} px' if 'Image Size' in facts else ''
+    unit = 'Epochs' if 'Epochs' in facts else 'Iterations'
+    schedule = f'{facts[unit]} {unit.lower()}'
+    if techniques := facts.get('Training Techniques'):
+        schedule += f' with {", ".join(techniques)}'
+    return ListedConfig(
+        name=model['Name'],
+        task=TASKS[result['Task']],
+        method=facts['Method'],
+        backbone=facts['Backbone'],
+        data=result['Dataset'] + size,
+        schedule=schedule,
+        parameters=facts['Parameters'],
+        batch=facts['Batch Size'],
+        optimizer=facts['Optimizer'],
+        lr=facts['Learning Rate'],
+        clip=facts.get('Gradient Clip'),
     )

@@ -48,7 +48,7 @@ def installed(path: list[str] | None = None) -> dict[str, Version]:
     return versions
 
 
-def line(names: Iterable[str]) -> str:
+def which_line(names: Iterable[str]) -> str:
     """Of which line the distributions ``names`` are: 'official', 'OneDL', 'both' or 'none'."""
     libraries = {*names} & {*sum(LIBRARIES.values(), ())}
     forks = {name for name in libraries if name.startswith('onedl-')}
@@ -59,10 +59,10 @@ def line(names: Iterable[str]) -> str:
 
 def pip_install(names: Iterable[str]) -> str:
     """The command that completes the line of ``names``, the official one if there is none."""
-    return f"pip install 'heracles-mm[{EXTRAS.get(line(names), 'openmmlab')}]'"
+    return f"pip install 'heracles-mm[{EXTRAS.get(which_line(names), 'openmmlab')}]'"
 
 
-def told(names: Iterable[str], versions: dict[str, Version]) -> str:
+def with_versions(names: Iterable[str], versions: dict[str, Version]) -> str:
     """Those of ``names`` that are installed, with their versions; '' if none is."""
     return ' and '.join(f'{name} {versions[name]}' for name in names if name in versions)
 
@@ -70,15 +70,17 @@ def told(names: Iterable[str], versions: dict[str, Version]) -> str:
 def overwritten(versions: dict[str, Version]) -> list[str]:
     """Distributions that overwrote files of each other, a sentence with the cure for each case."""
     found = []
-    twice = [names for names in LIBRARIES.values() if line({*names} & {*versions}) == 'both']
+    twice = [names for names in LIBRARIES.values() if which_line({*names} & {*versions}) == 'both']
     if twice:
+        both = with_versions(sum(twice, ()), versions)
         found.append(
-            f'two lines of packages overwrote each other, {told(sum(twice, ()), versions)}: make a '
-            "new environment and pip install 'heracles-mm[openmmlab]' or 'heracles-mm[onedl]' there"
+            f'two lines of packages overwrote each other, {both}: make a new environment and '
+            "pip install 'heracles-mm[openmmlab]' or 'heracles-mm[onedl]' there"
         )
-    if len({versions[name] for name in ('mmcv', 'mmcv-lite') if name in versions}) > 1:
+    pair = ('mmcv', 'mmcv-lite')
+    if len({versions[name] for name in pair if name in versions}) > 1:
         found.append(
-            f'{told(("mmcv", "mmcv-lite"), versions)} overwrote each other: '
+            f'{with_versions(pair, versions)} overwrote each other: '
             'pip uninstall -y mmcv mmcv-lite && pip install mmcv-lite==2.1.0'
         )
     return found
@@ -89,11 +91,13 @@ def refused(versions: dict[str, Version]) -> dict[str, str]:
     mmcv = [name for name in LIBRARIES['mmcv'] if name in versions]
     if not any(versions[name] >= Version('2.2') for name in mmcv):
         return {}
-    return {
-        module: f'{name} {versions[name]} refuses mmcv from 2.2 on, so {told(mmcv, versions)}: '
+    cure = (
+        f'refuses mmcv from 2.2 on, so {with_versions(mmcv, versions)}: '
         f'pip uninstall -y {" ".join(mmcv)} && pip install mmcv-lite==2.1.0'
-        for module, name in (('mmdet', 'mmdet'), ('mmseg', 'mmsegmentation'))
-        if name in versions
+    )
+    modules = (('mmdet', 'mmdet'), ('mmseg', 'mmsegmentation'))
+    return {
+        module: f'{name} {versions[name]} {cure}' for module, name in modules if name in versions
     }
 
 
@@ -105,7 +109,7 @@ def out_of_range(
     Yields:
         The range, the version that is installed, and whether every user needs it so.
     """
-    extra = EXTRAS.get(line(versions), 'openmmlab')
+    extra = EXTRAS.get(which_line(versions), 'openmmlab')
     for requirement in map(Requirement, requirements):
         if requirement.marker and not requirement.marker.evaluate({'extra': extra}):
             continue
@@ -113,4 +117,4 @@ def out_of_range(
         for name in {requirement.name, requirement.name.removesuffix('-lite')} & {*versions}:
             if not requirement.specifier.contains(versions[name], prereleases=True):
                 asked = f'{requirement.name}{requirement.specifier}'
-                yield asked, told([name], versions), requirement.marker is None
+                yield asked, with_versions([name], versions), requirement.marker is None

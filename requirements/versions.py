@@ -101,10 +101,10 @@ def try_out(name: str, wheel: Path, folder: Path) -> list[str]:
                 env={**os.environ, 'PYTHONPATH': ''},
             )
             file.seek(start)
-            said = file.read().strip()
+            printed = file.read().strip()
         if code:
-            raise RuntimeError(said[-8000:])
-        return said.splitlines()[-1] if said else ''
+            raise RuntimeError(printed[-8000:])
+        return printed.splitlines()[-1] if printed else ''
 
     torch = '-'
     try:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
 
@@ -45,16 +46,27 @@ def test_learning_trains_every_model_and_draws(tmp_path):
 
 
 def test_hamsa_savings_equal_the_literal_formula():
-    printed = run('hamsa_savings.py', '--side', 7, '--channels', 4, '--runs', 1)
-    errors, times = printed.split('\n\n')
-    for line in errors.splitlines()[1:]:
-        assert float(line.split()[-1]) < 1e-12, line
-    assert len(times.strip().splitlines()) == 2 + 4  # both axes, both kernels
+    _, _, *lines = run('hamsa_savings.py', '--side', 7, '--channels', 4, '--runs', 1).splitlines()
+    assert len(lines) == 4  # both axes, both kernels
+    for line in lines:
+        assert float(line.split()[2]) < 1e-12, line
 
 
 def test_hamsa_normalisation_measures_every_choice():
     printed = run('hamsa_normalisation.py', '--steps', 2, '--seeds', 0, '--side', 32)
     assert printed.count('seed 0: loss') == 3
+
+
+def test_hamsa_normalisation_gives_each_picture_the_same_weight(monkeypatch):
+    """However few pictures would go through a stage together, 5 here not dividing into them."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from hamsa_normalisation import Classifier, Hamsa, read
+
+    backbone = Hamsa('nano', img_size=32)
+    model, pictures = Classifier(backbone, 192), torch.randn(5, 3, 32, 32)
+    found = read(model, backbone, pictures)
+    monkeypatch.setattr('heracles_mm.backbones.pyramid.GROUP_BYTES', 2 * 8 * 8 * 32 * 4)
+    assert read(model, backbone, pictures) == found
 
 
 def test_mixer_cost_measures_both_families_beside_the_skeleton():
@@ -70,15 +82,15 @@ def test_custom_operator_compares_equal_mixers():
 
 
 @pytest.mark.slow
-def test_the_whole_road_keeps_what_is_finished(tmp_path):
+def test_pretraining_gain_keeps_what_is_finished(tmp_path):
     """Three trainings, a table and a picture; a second call trains nothing and prints the same."""
     pytest.importorskip('mmdet')
     pytest.importorskip('mmpretrain')
     args = ['--families', 'heracles', '--seeds', 0, '--epochs', 2, '--pictures', 8, '--steps', 2]
-    args += ['--val-scenes', 8, '--work-dir', tmp_path, '--picture', tmp_path / 'road.png']
-    first = run('whole_road.py', *args)
+    args += ['--val-scenes', 8, '--work-dir', tmp_path, '--picture', tmp_path / 'gain.png']
+    first = run('pretraining_gain.py', *args)
     assert first.count('heracles_mm.cli.train') == 3
-    assert (tmp_path / 'road.png').read_bytes().startswith(b'\x89PNG')
-    second = run('whole_road.py', *args)
+    assert (tmp_path / 'gain.png').read_bytes().startswith(b'\x89PNG')
+    second = run('pretraining_gain.py', *args)
     assert first.endswith(second)
     assert 'box AP' in second and 'mask AP' in second

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from heracles_mm import errors
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md')])
 PUBLIC = {
@@ -20,6 +22,8 @@ PUBLIC = {
     'counting': 'heracles_mm.counting',
     'visualization': 'heracles_mm.visualization',
     'classification': 'heracles_mm.classification',
+    'token_labels': 'heracles_mm.token_labels',
+    'data_checks': 'heracles_mm.data_checks',
 }
 """API page -> the package whose public names it holds."""
 
@@ -38,12 +42,44 @@ def site(tmp_path_factory):
 
 @pytest.mark.parametrize('page', PUBLIC)
 def test_the_api_pages_describe_every_public_name(site, page):
-    if page == 'classification':
+    if page in ('classification', 'token_labels'):
         pytest.importorskip('mmpretrain')
     described = (site / 'api' / page / 'index.html').read_text()
     for name in import_module(PUBLIC[page]).__all__:
         if not name.startswith('__'):
             assert re.search(rf'id="heracles_mm[\w.]*\.{name}"', described), name
+
+
+def test_every_error_that_a_user_may_catch_is_described(site):
+    described = (site / 'api/errors/index.html').read_text()
+    for name, value in vars(errors).items():
+        if isinstance(value, type):
+            assert f'id="heracles_mm.errors.{name}"' in described, name
+
+
+def test_formulas_need_no_script_and_no_network(site):
+    """A browser draws MathML by itself; nothing is left of the source that it was made from."""
+    for page in ('heracles', 'hamsa', 'token_labels'):
+        built = (site / page / 'index.html').read_text()
+        assert '<math' in built and 'arithmatex' not in built
+        assert not re.search(r'<(?:script|link)[^>]*(?:src|href)="(?:https?:)?//', built)
+
+
+def test_the_start_page_lists_the_tasks_of_the_readme(site):
+    tasks = (ROOT / 'README.md').read_text().split('\n## Tasks\n')[1].split('\n## ')[0]
+    guides = re.findall(r'\(docs/([\w/]+)\.md\)', tasks)
+    assert set(guides) == {path.stem for path in ROOT.glob('docs/*.md')} - {'index'}
+    article = (site / 'index.html').read_text().split('<article')[1].split('</article>')[0]
+    assert re.findall(r'href="([\w/]+)/"', article) == guides
+
+
+@pytest.mark.parametrize('page', sorted(ROOT.glob('docs/*.md')), ids=lambda path: path.name)
+def test_code_fits_the_page_and_lists_are_lists(page):
+    """The site has room for 88 columns at 1280 px, and wants a blank line before a list."""
+    parts = re.split(r'^ *```.*\n', page.read_text(), flags=re.MULTILINE)
+    assert not [line for code in parts[1::2] for line in code.splitlines() if len(line) > 88]
+    for text in parts[::2]:
+        assert not re.search(r'^(?![*#\d])\S.*\n\* ', text, re.MULTILINE)
 
 
 def test_every_picture_of_the_documents_is_shown_somewhere():

@@ -320,7 +320,7 @@ def test_a_full_disk_is_noticed_before_the_start(checkout, monkeypatch):
     assert not checkout.environment.exists()
 
 
-def test_windows_is_told_what_to_run_instead(monkeypatch):
+def test_windows_gets_the_commands_to_run_instead(monkeypatch):
     monkeypatch.setattr(sys, 'platform', 'win32')
     with pytest.raises(SystemExit, match=r'venv .venv; .venv\\Scripts\\activate; pip install -e'):
         runpy.run_path(str(TOOL), run_name='__main__')

@@ -1,16 +1,6 @@
-"""The command line of heracles_mm.cli.export_onnx.
+"""The same as ``python -m heracles_mm.cli.export_onnx``, also where it is not installed."""
 
-A checkout's script runs the checkout's package.
-"""
-
-import sys
-from pathlib import Path
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-if (CHECKOUT / 'heracles_mm').is_dir():
-    sys.path.insert(0, str(CHECKOUT))
-
-from heracles_mm.cli.export_onnx import main  # noqa: E402
+from _checkout import run
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run('export_onnx')

@@ -4,6 +4,7 @@ custom_imports = dict(
     allow_failed_imports=False,
 )
 custom_hooks = [
+    dict(type='CheckDataHook'),  # before a run, unless our tools have done it
     dict(type='PlainCheckpointHook'),  # checkpoints of tensors and plain data only
     dict(type='LoadReportHook'),  # what a checkpoint brings the whole model
 ]
@@ -22,5 +23,6 @@ env_cfg = dict(
 )
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'
+check_data = 'sample'  # 'off', or 'full' for the content of every file
 load_from = None
 resume = False

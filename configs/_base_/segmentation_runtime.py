@@ -7,12 +7,13 @@ custom_imports = dict(
         'heracles_mm.engine',
         'heracles_mm.datasets.segmentation',
         'heracles_mm.datasets.segmentation_metrics',
+        'heracles_mm.engine.segmentation_visualizer',
     ],
 )
 custom_hooks = [
+    dict(type='CheckDataHook'),  # before a run, and the label values of each batch
     dict(type='PlainCheckpointHook'),
     dict(type='LoadReportHook'),
-    dict(type='CheckSegmentationHook'),  # label maps there, in range, and of the heads' classes
 ]
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False),

@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral
 
 from heracles_mm.errors import UsageError
 
 STAGES = 4
 HEAD_DIM = 32
+
+
+def as_int(value: object) -> int | None:
+    """A whole number, of numpy too, as an int; None for anything else, True among it."""
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,12 @@ class Arch:
             values = getattr(self, name)
             if not isinstance(values, Sequence) or len(values) != STAGES:
                 raise UsageError(f'arch: {name} needs {STAGES} entries, got {values!r}')
+            if name != 'mlp_ratios':
+                values = [self._whole(name, value) for value in values]
             if any(value <= 0 for value in values):
                 raise UsageError(f'arch: {name} must be positive, got {values!r}')
             object.__setattr__(self, name, tuple(values))
+        object.__setattr__(self, 'stem_width', self._whole('stem_width', self.stem_width))
         if self.stem_width <= 0:
             raise UsageError(f'arch: stem_width must be positive, got {self.stem_width!r}')
         if any(dim % HEAD_DIM for dim in self.embed_dims):
@@ -40,6 +49,13 @@ class Arch:
                 f'arch: embed_dims must be multiples of {HEAD_DIM} (the width of an attention '
                 f'head), got {self.embed_dims}'
             )
+
+    @staticmethod
+    def _whole(name: str, value: object) -> int:
+        number = as_int(value)
+        if number is None:
+            raise UsageError(f'arch: {name} takes whole numbers, got {value!r}')
+        return number
 
     @classmethod
     def of(cls, arch: 'str | Mapping', zoo: Mapping[str, 'Arch']) -> 'Arch':

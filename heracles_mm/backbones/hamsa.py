@@ -6,8 +6,7 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from heracles_mm.backbones.arch import ARCHS, Arch
-from heracles_mm.backbones.options import names_its_options
-from heracles_mm.backbones.pyramid import Grid, Pyramid
+from heracles_mm.backbones.pyramid import Grid, Pyramid, checks_option_names
 from heracles_mm.layers.hss import HSS
 from heracles_mm.spectral import check_fft_axes, check_kernel
 
@@ -28,9 +27,14 @@ class Hamsa(Pyramid):
             "1D"), ``'grid'`` over H and W (ours: on a map the two axes have no seam).
         kernel: ``'complex'`` (the paper's diagram) or ``'real'`` (ours): no psi_I, about half the
             spectral work and kernel parameters.
+        in_channels: of the pictures. Weights of 3 channels load into any other number: their sum
+            for 1, else the three repeated and scaled by 3 / in_channels (as timm does).
+        norm_cfg: norms of the stem: ``dict(type='BN')`` (default), ``dict(type='SyncBN')`` or
+            ``dict(type='GN', num_groups=...)``, with torch's options and mmcv's ``requires_grad``.
         img_size: side, or (height, width), in px that the kernels' grids are made for; any other
             input size moves the kernels, offset by offset.
-        out_indices: stages whose maps are returned; those behind the last are not built.
+        out_indices: stages whose maps are returned, 0 to 3 or, counted from the end, -4 to -1;
+            those after the last are not built.
         frozen_stages: -1 trains everything, 0 freezes the stem, k the stem and the first k stages.
         norm_eval: keep the stem's BatchNorm statistics fixed while training.
         with_cp: recompute blocks in the backward pass to save memory.
@@ -40,24 +44,26 @@ class Hamsa(Pyramid):
         init_cfg: mmengine's, such as
             ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
-    Input: (B, 3, H, W), float, H and W of at least 1 px (training needs more than one position of
-    stride 2 in the batch: two pictures, or one of 3 px; a BatchNorm has no variance of one value).
+    Input: (B, in_channels, H, W), float, H and W of at least 1 px (training needs more than one
+    position of stride 2 in the batch: two pictures, or one of 3 px; a BatchNorm has no variance of
+    one value).
     Output: tuple of (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32.
 
     Raises:
-        ValueError, TypeError: for any option or input out of range; the message names what is
-        allowed.
+        UsageError: an option or input is out of range; the message names what is allowed.
     """
 
-    @names_its_options
+    @checks_option_names
     def __init__(
         self,
         arch: str | Mapping = 's',
         *,
         fft_axes: str = 'tokens',
         kernel: str = 'complex',
+        in_channels: int = 3,
+        norm_cfg: Mapping | None = None,
         img_size: int | Sequence[int] = 224,
-        out_indices: Sequence[int] = (0, 1, 2, 3),
+        out_indices: int | Sequence[int] = (0, 1, 2, 3),
         frozen_stages: int = -1,
         norm_eval: bool = False,
         with_cp: bool = False,
@@ -69,11 +75,13 @@ class Hamsa(Pyramid):
         check_kernel(kernel)
 
         def mixer(stage: int, dim: int, grid: Grid) -> nn.Module:
-            return HSS(dim, grid, fft_axes, kernel, recompute=not with_cp)
+            return HSS(dim, grid, fft_axes, kernel)
 
         super().__init__(
             Arch.of(arch, ARCHS),
             mixer,
+            in_channels=in_channels,
+            norm_cfg=norm_cfg,
             img_size=img_size,
             out_indices=out_indices,
             frozen_stages=frozen_stages,

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from mmengine.registry import MODELS
 from torch import nn
 
-from heracles_mm.backbones.arch import ARCHS, HEAD_DIM, STAGES, Arch
-from heracles_mm.backbones.options import names_its_options
-from heracles_mm.backbones.pyramid import Grid, Pyramid, is_int
+from heracles_mm.backbones.arch import ARCHS, HEAD_DIM, STAGES, Arch, as_int
+from heracles_mm.backbones.pyramid import Grid, Pyramid, checks_option_names
 from heracles_mm.errors import UsageError
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.spectral_mixer import SpectralMixer
@@ -42,9 +41,14 @@ class Heracles(Pyramid):
         kv_grid: bound on the keys and values of the attention stages, for dense prediction (ours,
             off by default): on maps of more than ``kv_grid`` positions along an axis they are
             averaged over as many cells. Same weights; with 28 nothing changes at 224 px.
+        in_channels: of the pictures. Weights of 3 channels load into any other number: their sum
+            for 1, else the three repeated and scaled by 3 / in_channels (as timm does).
+        norm_cfg: norms of the stem: ``dict(type='BN')`` (default), ``dict(type='SyncBN')`` or
+            ``dict(type='GN', num_groups=...)``, with torch's options and mmcv's ``requires_grad``.
         img_size: side, or (height, width), in px that the filters' grids are made for; any other
             input size resamples them.
-        out_indices: stages whose maps are returned; those behind the last are not built.
+        out_indices: stages whose maps are returned, 0 to 3 or, counted from the end, -4 to -1;
+            those after the last are not built.
         frozen_stages: -1 trains everything, 0 freezes the stem, k the stem and the first k stages.
         norm_eval: keep the stem's BatchNorm statistics fixed while training.
         with_cp: recompute blocks in the backward pass to save memory.
@@ -54,16 +58,16 @@ class Heracles(Pyramid):
         init_cfg: mmengine's, such as
             ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
-    Input: (B, 3, H, W), float, H and W of at least 1 px (training needs more than one position of
-    stride 2 in the batch: two pictures, or one of 3 px; a BatchNorm has no variance of one value).
+    Input: (B, in_channels, H, W), float, H and W of at least 1 px (training needs more than one
+    position of stride 2 in the batch: two pictures, or one of 3 px; a BatchNorm has no variance of
+    one value).
     Output: tuple of (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32.
 
     Raises:
-        ValueError, TypeError: for any option or input out of range; the message names what is
-        allowed.
+        UsageError: an option or input is out of range; the message names what is allowed.
     """
 
-    @names_its_options
+    @checks_option_names
     def __init__(
         self,
         arch: str | Mapping = 's',
@@ -72,8 +76,10 @@ class Heracles(Pyramid):
         transform: str = 'cosine',
         hartley_product: str = 'gate',
         kv_grid: int | None = None,
+        in_channels: int = 3,
+        norm_cfg: Mapping | None = None,
         img_size: int | Sequence[int] = 224,
-        out_indices: Sequence[int] = (0, 1, 2, 3),
+        out_indices: int | Sequence[int] = (0, 1, 2, 3),
         frozen_stages: int = -1,
         norm_eval: bool = False,
         with_cp: bool = False,
@@ -81,10 +87,10 @@ class Heracles(Pyramid):
         strict_loading: bool = True,
         init_cfg: dict | list | None = None,
     ) -> None:
-        if spectral_stages not in range(STAGES + 1):
+        if as_int(spectral_stages) not in range(STAGES + 1):
             raise UsageError(f'spectral_stages must be 0 to {STAGES}, got {spectral_stages!r}')
         check_kind(transform, hartley_product)
-        if kv_grid is not None and not (is_int(kv_grid) and kv_grid > 0):
+        if kv_grid is not None and not (as_int(kv_grid) or 0) > 0:
             raise UsageError(f'kv_grid must be None or a positive whole number, got {kv_grid!r}')
         if kv_grid is not None and spectral_stages == STAGES:
             raise UsageError(
@@ -99,6 +105,8 @@ class Heracles(Pyramid):
         super().__init__(
             Arch.of(arch, HERACLES_ARCHS),
             mixer,
+            in_channels=in_channels,
+            norm_cfg=norm_cfg,
             img_size=img_size,
             out_indices=out_indices,
             frozen_stages=frozen_stages,

@@ -1,26 +1,24 @@
 """One cell of the table: every candidate at one size, in one dtype, eager or compiled."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from statistics import median
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from heracles_mm.benchmark.flops import count_flops, matmul
-from heracles_mm.benchmark.memory import held_bytes, peak_bytes
-from heracles_mm.benchmark.models import Candidate
-from heracles_mm.benchmark.sizes import Size
-from heracles_mm.benchmark.steps import Step
-from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratios
+from heracles_mm.benchmark.candidates import Candidate
+from heracles_mm.benchmark.resources import count_flops, held_bytes, peak_bytes
+from heracles_mm.benchmark.suites import Size
+from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratio
+from heracles_mm.benchmark.workloads import MEMORY, Workload, matmul
 from heracles_mm.errors import UserError
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 MODES = ('eager', 'compiled')
-MEMORY = 'memory'
-MATMUL = 'matmul'
-"""Name under which the machine's own matrix product takes its turn in every round."""
+
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Plan:
     """What is measured in every cell, against whom, and how long."""
 
     candidates: Sequence[Candidate]
-    steps: Mapping[str, Step]
+    steps: Mapping[str, Workload]
     whats: Sequence[str]
     baselines: Sequence[str]
     budget: Budget
@@ -56,7 +54,7 @@ class Row:
         value: seconds, or bytes for memory (three equal values: it does not vary).
         ratios: of each baseline, value over the baseline's of the same round.
         rounds: seconds of every round, empty for memory.
-        macs: multiply-adds of one call, as :func:`~heracles_mm.benchmark.flops.count_flops` counts.
+        macs: multiply-adds of one call, without FFTs.
         matmul_share: operations per second over those of a plain matrix product in the same round.
         matmul_rate: operations per second of that matrix product, median of the rounds.
     """
@@ -75,119 +73,74 @@ class Row:
 
     @property
     def images_per_second(self) -> float | None:
-        return None if self.what == MEMORY else self.size.batch / self.value.median
-
-
-@dataclass(frozen=True)
-class _Room:
-    """A cell with its input and its models, compiled or not, and the same ones before compiling."""
-
-    cell: Cell
-    x: Tensor
-    models: Mapping[str, nn.Module]
-    eager: Mapping[str, nn.Module]
-
-    def row(self, model: str, what: str, value: Quartiles, **fields) -> Row:
-        cell = self.cell
-        return Row(model, cell.size, cell.dtype, cell.mode, what, value, **fields)
+        return None if self.what == MEMORY else self.size.shape[0] / self.value.median
 
 
 def steps_of_a_cell(plan: Plan) -> int:
-    """How often :func:`measure` says that something begins."""
+    """How often :func:`measure` calls ``on_step``."""
     return 1 + len(plan.whats)
 
 
-def measure(
-    cell: Cell, plan: Plan, say: Callable[[str], None], note: Callable[[str], None]
-) -> list[Row]:
-    """All rows of a cell; ``say`` is told what begins, and ``note`` how far it is.
+def measure(cell: Cell, plan: Plan, on_step: Progress, on_progress: Progress) -> list[Row]:
+    """All rows of a cell; ``on_step`` is called with what begins, ``on_progress`` between rounds.
 
     Raises:
         UserError: a candidate cannot be built, or the device has too little memory.
     """
-    rows = []
+    rows: list[Row] = []
+    models: dict[str, Any] = {}
+    on_step(f'{cell}: building {len(plan.candidates)} candidates')
+    if cell.mode == 'compiled':
+        torch.compiler.reset()  # variants of one class share the counter of recompilations
+        torch._dynamo.config.recompile_limit = 8 * len(plan.candidates)
     try:
-        with _fresh_compiler(cell.mode, len(plan.candidates)):
-            say(f'{cell}: building {len(plan.candidates)} candidates')
-            room = _furnish(cell, plan)
-            for what in plan.whats:
-                say(f'{cell}: {what}')
-                rows += _memory(room, plan) if what == MEMORY else _time(room, plan, what, note)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f'{cell}: the device has too little memory: leave out sizes or models'
-        ) from error
-    return rows
-
-
-def _furnish(cell: Cell, plan: Plan) -> _Room:
-    torch.manual_seed(plan.seed)
-    x = torch.randn(cell.size.shape, device=cell.device)
-    eager, models = {}, {}
-    for candidate in plan.candidates:
+        for candidate in plan.candidates:
+            torch.manual_seed(plan.seed)
+            model: Any = candidate.build(cell.size.shape).to(cell.device)
+            if cell.mode == 'compiled':
+                model = torch.compile(model, fullgraph=candidate.fullgraph, dynamic=False)
+            models[candidate.name] = model
         torch.manual_seed(plan.seed)
-        model = candidate.build(cell.size.shape).to(cell.device)
-        eager[candidate.name] = models[candidate.name] = model
-        if cell.mode == 'compiled':
-            compiled = torch.compile(model, fullgraph=candidate.fullgraph, dynamic=False)
-            models[candidate.name] = cast(nn.Module, compiled)
-    return _Room(cell, x, models, eager)
-
-
-def _time(room: _Room, plan: Plan, what: str, note: Callable[[str], None]) -> list[Row]:
-    cell, dtype, step = room.cell, DTYPES[room.cell.dtype], plan.steps[what]
-    flops = {n: count_flops(step(model, room.x, dtype)) for n, model in room.eager.items()}
-    calls = {name: step(model, room.x, dtype) for name, model in room.models.items()}
-    calls[MATMUL], matmul_flops = matmul(dtype, cell.device)
-    times = interleave(calls, plan.budget, cell.device, plan.seed, note)
-    matmul_rates = [matmul_flops / seconds for seconds in times.pop(MATMUL)]
-    relative = {baseline: ratios(times, baseline) for baseline in plan.baselines}
-    rows = []
-    for name, rounds in times.items():
-        shares = [flops[name] / own / rate for own, rate in zip(rounds, matmul_rates)]
-        rows.append(
-            room.row(
-                name,
-                what,
-                Quartiles.of(rounds),
-                ratios={baseline: values[name] for baseline, values in relative.items()},
-                rounds=tuple(rounds),
-                macs=flops[name] // 2,
-                matmul_share=Quartiles.of(shares).median,
-                matmul_rate=Quartiles.of(matmul_rates).median,
-            )
-        )
+        x = torch.randn(cell.size.shape, device=cell.device)
+        for what in plan.whats:
+            on_step(f'{cell}: {what}')
+            rows += _measure(cell, plan, what, models, x, on_progress)
+    except torch.OutOfMemoryError as error:
+        message = f'{cell}: the device has too little memory: leave out sizes or models'
+        raise UserError(message) from error
     return rows
 
 
-def _memory(room: _Room, plan: Plan) -> list[Row]:
-    peaks: dict[str, list[float]] = {}
-    for name, model in room.models.items():
-        call = plan.steps[MEMORY](model, room.x, DTYPES[room.cell.dtype])
-        call()  # compiles, and makes what is made once
-        peak = held_bytes(room.eager[name], room.x) + peak_bytes(call, room.cell.device)
-        peaks[name] = [peak]
-    relative = {baseline: ratios(peaks, baseline) for baseline in plan.baselines}
+def _measure(
+    cell: Cell, plan: Plan, what: str, models: dict[str, Any], x: Tensor, on_progress: Progress
+) -> list[Row]:
+    step, dtype = plan.steps[what], DTYPES[cell.dtype]
+    calls = {name: step(model, x, dtype) for name, model in models.items()}
+    details: dict[str, dict] = {}
+    if what == MEMORY:
+        values = {}
+        for name, call in calls.items():
+            call()  # compiles, and makes what is made once
+            values[name] = [float(held_bytes(models[name], x) + peak_bytes(call, cell.device))]
+    else:
+        # The machine's own matrix product takes its turn in every round.
+        calls['matmul'], matmul_flops = matmul(dtype, cell.device)
+        values = interleave(calls, plan.budget, plan.seed, on_progress)
+        rates = [matmul_flops / seconds for seconds in values.pop('matmul')]
+        for name, model in models.items():
+            plain = model._orig_mod if cell.mode == 'compiled' else model
+            flops = count_flops(step(plain, x, dtype))
+            details[name] = dict(
+                rounds=tuple(values[name]),
+                macs=flops // 2,
+                matmul_share=median(flops / s / rate for s, rate in zip(values[name], rates)),
+                matmul_rate=median(rates),
+            )
     return [
-        room.row(
-            name,
-            MEMORY,
-            Quartiles.of(peak),
-            ratios={baseline: values[name] for baseline, values in relative.items()},
+        Row(
+            *(name, cell.size, cell.dtype, cell.mode, what, Quartiles.of(own)),
+            {baseline: ratio(own, values[baseline]) for baseline in plan.baselines},
+            **details.get(name, {}),
         )
-        for name, peak in peaks.items()
+        for name, own in values.items()
     ]
-
-
-@contextmanager
-def _fresh_compiler(mode: str, candidates: int) -> Iterator[None]:
-    """Forget compiled code, and allow each candidate its own: variants of one class share the
-    counter of recompilations."""
-    if mode == 'eager':
-        yield
-        return
-    import torch._dynamo
-
-    torch.compiler.reset()
-    with torch._dynamo.config.patch(recompile_limit=8 * candidates):
-        yield

@@ -2,13 +2,14 @@
 
 import os
 import platform
+import re
 from pathlib import Path
 
 import torch
 
 import heracles_mm
 
-THREAD_AND_ALLOCATOR = ('OMP_', 'MKL_', 'KMP_', 'GOMP_', 'MALLOC_', 'LD_PRELOAD', 'PYTORCH_')
+VARIABLES = ('OMP_', 'MKL_', 'KMP_', 'GOMP_', 'MALLOC_', 'LD_PRELOAD', 'PYTORCH_')
 
 
 def environment(device: torch.device) -> dict[str, object]:
@@ -22,11 +23,7 @@ def environment(device: torch.device) -> dict[str, object]:
         'cpu_capability': torch.backends.cpu.get_cpu_capability(),
         'cpu_cores': os.cpu_count(),
         'threads': torch.get_num_threads(),
-        'variables': {
-            name: value
-            for name, value in sorted(os.environ.items())
-            if name.startswith(THREAD_AND_ALLOCATOR)
-        },
+        'variables': {n: os.environ[n] for n in sorted(os.environ) if n.startswith(VARIABLES)},
     }
 
 
@@ -37,8 +34,5 @@ def load() -> float | None:
 
 def _cpu_name() -> str:
     info = Path('/proc/cpuinfo')
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.partition(':')[2].strip()
-    return platform.processor() or platform.machine()
+    names = re.findall(r'model name\s*: (.*)', info.read_text()) if info.is_file() else []
+    return names[0] if names else platform.processor() or platform.machine()

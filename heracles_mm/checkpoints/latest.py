@@ -12,14 +12,14 @@ _NUMBERED = re.compile(r'(epoch|iter)_\d+\.pth')
 
 
 def latest_checkpoint(
-    work_dir: str | Path, tell: Callable[[str], None] = warnings.warn
+    work_dir: str | Path, warn: Callable[[str], None] = warnings.warn
 ) -> Path | None:
     """Find the newest whole checkpoint of a run, or None in a folder where nothing was saved yet.
 
     mmengine notes the newest file's path in ``last_checkpoint``. That note may be empty (the run
     was killed while writing it) or hold a path relative to another working folder, so the file's
     name is also looked for in ``work_dir``, and then ``epoch_N.pth`` and ``iter_N.pth``, the newest
-    first. A damaged file is passed over for the next, and ``tell`` is called with a sentence.
+    first. A damaged file is passed over for the next, and ``warn`` is called with a sentence.
 
     Raises:
         CheckpointError: ``last_checkpoint`` is there, but no checkpoint is; all are damaged; or
@@ -33,7 +33,7 @@ def latest_checkpoint(
         try:
             check_whole(path)
         except DamagedCheckpointError as error:
-            tell(f'{error}: passed over for the one before')
+            warn(f'{error}: passed over for the one before')
             damaged = path
         else:
             return path

@@ -5,16 +5,23 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from torch import Tensor, nn
 
 from heracles_mm.checkpoints.recognise import WRAPPERS, a_few
+from heracles_mm.layers.embed import Stem, input_adaptation
 from heracles_mm.spectral import SpectralFilter, TokenKernel
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
+_ADAPTER = '.lora_'
+"""In the names of the tensors that LoRA adds, by mmpretrain and by peft."""
+
+_ADAPTED = {
+    'sum': 'summed over {} input channels',
+    'repeat': 'repeated from {} to {} input channels',
+}
 _GROUP = re.compile(r'(?:.*?\.)?stages\.\d+(?=\.)|[^.]+')
 _STAGE_NORM = re.compile(r'stages\.\d+\.norm\.weight')
 _BLOCK = re.compile(r'stages\.(\d+)\.blocks\.\d+(?=\.)')
@@ -22,98 +29,98 @@ _BLOCK = re.compile(r'stages\.(\d+)\.blocks\.\d+(?=\.)')
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a state dict brings a model.
+    """What a state dict brings a model, by names and shapes alone.
 
-    Args:
+    Attributes:
         model: its name.
         own: shapes of the model's tensors.
         stored: shapes of the checkpoint's tensors.
         parameters: the tensors of the model that are parameters.
-        resizable: the tensors of the model whose last two dimensions are a grid of any size.
-        elsewhere: keys of the checkpoint beside ``stored``, where it is a part.
+        loaded: tensors of the model that are loaded, the resized and adapted ones too.
+        missing: tensors of the model that the checkpoint lacks, and that nothing else brought.
+        unexpected: tensors of the checkpoint that the model has no place for.
+        resized: filters and kernels that move to another grid: key -> grids (H, W), stored and own.
+        adapted: first convolutions for another number of input channels: key -> what is done.
+        misshapen: tensors that cannot be loaded: key -> shapes, stored and own.
+        kept: tensors that stay as they are, because the checkpoint holds adapters alone.
+        kept_are_loaded: whether these were loaded before, such as by ``init_cfg``.
+        elsewhere: other keys of the checkpoint, where ``stored`` is a part of it.
     """
 
     model: str
     own: Shapes
     stored: Shapes
     parameters: frozenset[str]
-    resizable: frozenset[str]
-    elsewhere: tuple[str, ...] = field(default=(), compare=False)
+    loaded: list[str]
+    missing: list[str]
+    unexpected: list[str]
+    resized: dict[str, tuple[Shape, Shape]]
+    adapted: dict[str, str]
+    misshapen: dict[str, tuple[Shape, Shape]]
+    kept: frozenset[str]
+    kept_are_loaded: bool
+    elsewhere: tuple[str, ...] = field(compare=False)
 
     @classmethod
     def of(
         cls, model: nn.Module, weights: Mapping[str, Tensor], elsewhere: Iterable[str] = ()
     ) -> 'LoadReport':
-        """Compare a model with what is about to be loaded into it, by names and shapes alone."""
-        own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-        grids = (SpectralFilter, TokenKernel)
+        """Compare a model with what is about to be loaded into it."""
+        stored = {k: tuple(v.shape) for k, v in weights.items() if isinstance(v, Tensor)}
+        own = {
+            key: tuple(value.shape)
+            for key, value in model.state_dict().items()
+            # as torch and mmengine: old BatchNorms have no such counter
+            if key in weights or not key.endswith('batches_tracked')
+        }
+        misshapen = {k: (stored[k], own[k]) for k in own if stored.get(k, own[k]) != own[k]}
+        resized, adapted = {}, {}
+        for name, module in model.named_modules():
+            name = _own_name(name)
+            if isinstance(module, (SpectralFilter, TokenKernel)):
+                before, after = misshapen.get(key := f'{name}.weight', ((), ()))
+                if before[:-2] == after[:-2] and len(before) == len(after) > 0 and all(before):
+                    resized[key] = before[-2:], after[-2:]
+            elif isinstance(module, Stem) and (key := f'{name}.convs.0.weight') in misshapen:
+                before, after = misshapen[key]
+                if len(before) == len(after) and (how := input_adaptation(before, after)):
+                    adapted[key] = _ADAPTED[how].format(before[1], after[1])
+        for key in (*resized, *adapted):
+            del misshapen[key]
+        adapters = {key for key in own if _ADAPTER in key}
+        base = own.keys() - adapters
+        kept = base if adapters & stored.keys() and not base & stored.keys() else ()
+        earlier = getattr(model, 'load_report', None)
         return cls(
             model=type(model).__name__,
-            # as torch and mmengine: old BatchNorms have no such counter
-            own={k: s for k, s in own.items() if k in weights or not k.endswith('batches_tracked')},
-            stored={k: tuple(v.shape) for k, v in weights.items() if isinstance(v, Tensor)},
+            own=own,
+            stored=stored,
             parameters=frozenset(_own_name(name) for name, _ in model.named_parameters()),
-            resizable=frozenset(
-                f'{_own_name(name)}.weight'
-                for name, m in model.named_modules()
-                if isinstance(m, grids)
-            ),
+            loaded=[key for key in own if key in stored and key not in misshapen],
+            missing=[key for key in own if key not in stored and key not in kept],
+            unexpected=[key for key in stored if key not in own],
+            resized=resized,
+            adapted=adapted,
+            misshapen=misshapen,
+            kept=frozenset(kept),
+            kept_are_loaded=earlier is not None and earlier.complete,
             elsewhere=(*elsewhere, *(k for k, v in weights.items() if not isinstance(v, Tensor))),
         )
 
-    @cached_property
-    def resized(self) -> dict[str, tuple[Shape, Shape]]:
-        """Filters and kernels that move to another grid: key -> grids (H, W), stored and own."""
-        return {
-            key: (stored[-2:], own[-2:])
-            for key, (stored, own) in self._differing.items()
-            if key in self.resizable and len(stored) == len(own)
-            if stored[:-2] == own[:-2] and all(stored)
-        }
-
-    @cached_property
-    def misshapen(self) -> dict[str, tuple[Shape, Shape]]:
-        """Tensors that cannot be loaded: key -> shapes, stored and own."""
-        return {key: pair for key, pair in self._differing.items() if key not in self.resized}
-
-    @cached_property
-    def missing(self) -> list[str]:
-        """Tensors of the model that the checkpoint has not."""
-        return [key for key in self.own if key not in self.stored]
-
-    @cached_property
-    def unexpected(self) -> list[str]:
-        """Tensors of the checkpoint that the model has no place for."""
-        return [key for key in self.stored if key not in self.own]
-
-    @cached_property
-    def loaded(self) -> list[str]:
-        """Tensors of the model that are loaded, the resized ones too."""
-        return [key for key in self.own if key in self.stored and key not in self.misshapen]
-
-    @cached_property
-    def _differing(self) -> dict[str, tuple[Shape, Shape]]:
-        return {
-            key: (self.stored[key], shape)
-            for key, shape in self.own.items()
-            if self.stored.get(key, shape) != shape
-        }
-
     @property
     def complete(self) -> bool:
-        """Whether every tensor of the model is loaded."""
-        return len(self.loaded) == len(self.own)
+        """Whether every tensor of the model is loaded, by this checkpoint or before it."""
+        return not (self.missing or self.misshapen or (self.kept and not self.kept_are_loaded))
 
     def objection(self) -> str | None:
         """One sentence that says why the model is not wholly loaded; None if it is."""
         if self.complete:
             return None
-        total = len(self.own)
         if not self.loaded and not self.misshapen:
             keys = [*self.stored, *self.elsewhere]
             looks = f'whose keys look like {a_few(keys)}' if keys else 'which is empty'
             return (
-                f'none of the {total} tensors of {self.model} is in the checkpoint, '
+                f'none of the {len(self.own)} tensors of {self.model} is in the checkpoint, '
                 f'{looks}{_hint(keys, next(iter(self.own)))}'
             )
         stored, own = _sizes(self.stored), _sizes(self.own)
@@ -125,12 +132,17 @@ class LoadReport:
         causes = []
         if self.missing:
             causes.append(f'{len(self.missing)} missing ({a_few(self.missing)})')
-        if self.misshapen:
-            key, (theirs, ours) = next(iter(self.misshapen.items()))
+        for key, (theirs, ours) in list(self.misshapen.items())[:1]:
             causes.append(f'{len(self.misshapen)} of another shape ({key} is {theirs} not {ours})')
+        if self.kept and not causes:
+            return (
+                f'the checkpoint holds adapters (LoRA) alone, {len(self.loaded)} tensors, and the '
+                f'{len(self.kept)} of {self.model} beside which they were trained are not loaded: '
+                "name their checkpoint in the backbone's init_cfg"
+            )
         return (
-            f'the checkpoint holds {len(self.loaded)} of the {total} tensors of {self.model}: '
-            f'{" and ".join(causes)}'
+            f'the checkpoint holds {len(self.loaded)} of the {len(self.own)} tensors of '
+            f'{self.model}: {" and ".join(causes)}'
         )
 
     def __str__(self) -> str:
@@ -144,11 +156,13 @@ class LoadReport:
         found, groups = Counter(map(_group, self.loaded)), Counter(map(_group, self.own))
         width = max(map(len, groups), default=0)
         lines += [f'  {name:{width}}  {found[name]} of {all_}' for name, all_ in groups.items()]
-        grids: dict[tuple[Shape, Shape], list[str]] = {}
-        for key, pair in self.resized.items():
-            grids.setdefault(pair, []).append(key)
-        for (before, after), keys in grids.items():
+        for before, after in dict.fromkeys(self.resized.values()):
+            keys = [key for key, pair in self.resized.items() if pair == (before, after)]
             lines.append(f'  resized from {_times(before)} to {_times(after)}: {a_few(keys, 1)}')
+        lines += [f'  {how}: {key}' for key, how in self.adapted.items()]
+        if self.kept:
+            state = 'as they were loaded before' if self.kept_are_loaded else 'random'
+            lines.append(f'  adapters (LoRA) alone: the other {len(self.kept)} stay {state}')
         for key, (before, after) in list(self.misshapen.items())[:3]:
             lines.append(
                 f'  other shape: {key} is {before} in the checkpoint, {after} in the model'
@@ -158,8 +172,8 @@ class LoadReport:
         if self.missing:
             lines.append(f'  missing {len(self.missing)}: {a_few(self.missing)}')
         if self.unexpected:
-            groups = Counter(map(_group, self.unexpected))
-            where = a_few(f'{count} of {name}' for name, count in groups.items())
+            counts = Counter(map(_group, self.unexpected))
+            where = a_few(f'{count} of {name}' for name, count in counts.items())
             lines.append(f'  not used {len(self.unexpected)}: {where}')
         return '\n'.join(lines)
 
@@ -189,9 +203,8 @@ def _group(key: str) -> str:
 
 def _sizes(shapes: Shapes) -> list[tuple[int, int]]:
     """(width, blocks) of each stage of a backbone."""
-    blocks = {match.group(): match.group(1) for match in map(_BLOCK.match, shapes) if match}
-    depths = Counter(blocks.values())
-    norms = sorted(key for key in shapes if _STAGE_NORM.fullmatch(key))
+    depths = Counter(stage for _, stage in {(m[0], m[1]) for m in map(_BLOCK.match, shapes) if m})
+    norms = sorted(filter(_STAGE_NORM.fullmatch, shapes))
     return [(shapes[norm][0], depths[norm.split('.')[1]]) for norm in norms]
 
 

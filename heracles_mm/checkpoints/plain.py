@@ -16,15 +16,14 @@ from mmengine.logging import HistoryBuffer
 MARKER = '__heracles_mm__'
 """The key whose value says what a plain dict stands for: 'HistoryBuffer', 'ndarray' or 'bytes'."""
 
-_PLAIN_TYPES = (bool, int, float, complex, str, torch.dtype, torch.device, torch.Size)
+_PLAIN_TYPES = (bool, int, float, complex, str, torch.dtype, torch.device, torch.Size, type(None))
 
 
 class NotPlainError(TypeError):
-    """A value has no plain form; ``where`` is its place in the checkpoint."""
+    """A value has no plain form; the message is its place in the checkpoint, and its type."""
 
     def __init__(self, value: Any, where: str) -> None:
         super().__init__(f'{where} ({type(value).__module__}.{type(value).__qualname__})')
-        self.where = where
 
 
 def to_plain(value: Any, where: str, left_out: list[str]) -> Any:
@@ -44,88 +43,65 @@ def to_plain(value: Any, where: str, left_out: list[str]) -> Any:
     Raises:
         NotPlainError: ``value`` itself, outside of any dict, has no plain form.
     """
-    if value is None or type(value) in _PLAIN_TYPES or isinstance(value, torch.Tensor):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if type(value) in _PLAIN_TYPES or isinstance(value, torch.Tensor):
         return value
     if isinstance(value, HistoryBuffer):
-        log, count = value.data
-        return {
-            MARKER: 'HistoryBuffer',
-            'log': torch.from_numpy(log.copy()),
-            'count': torch.from_numpy(count.copy()),
-            'max_length': value.max_length,
-        }
+        log, count = (torch.from_numpy(numbers.copy()) for numbers in value.data)
+        kept = {'log': log, 'count': count, 'max_length': value.max_length}
+        return {MARKER: 'HistoryBuffer', **kept}
     if isinstance(value, bytes):  # weights_only refuses b''
         return {MARKER: 'bytes', 'data': torch.tensor(list(value), dtype=torch.uint8)}
     if isinstance(value, np.ndarray):
-        return _plain_array(value, where, left_out)
+        try:
+            return {MARKER: 'ndarray', 'data': torch.from_numpy(np.array(value, order='C'))}
+        except (TypeError, ValueError):  # strings, objects, foreign byte order
+            return to_plain(value.tolist(), where, left_out)
     if isinstance(value, dict):
-        return _plain_dict(value, where, left_out)
+        items = {}
+        for key, item in value.items():
+            place = f'{where}.{key}'
+            try:
+                items[to_plain(key, place, left_out)] = to_plain(item, place, left_out)
+            except NotPlainError as error:
+                left_out.append(str(error))
+        return _same_kind_of_dict(value, items)
     if isinstance(value, (list, tuple, set, frozenset, deque)):
-        items = [to_plain(item, f'{where}[{i}]', left_out) for i, item in enumerate(value)]
-        if isinstance(value, tuple):
-            return tuple(items)
-        return set(items) if isinstance(value, (set, frozenset)) else items
-    return _plain_scalar(value, where)
+        copies = [to_plain(item, f'{where}[{i}]', left_out) for i, item in enumerate(value)]
+        kind = next((kind for kind in (tuple, set) if isinstance(value, kind)), list)
+        return set(copies) if isinstance(value, frozenset) else kind(copies)
+    if isinstance(value, str):
+        return str.__str__(value)  # str(value) would give a string enum's name
+    for base, convert in {int: int, float: float, PurePath: str}.items():
+        if isinstance(value, base):
+            return convert(value)
+    raise NotPlainError(value, where)
 
 
 def from_plain(value: Any) -> Any:
     """Build what the marked dicts inside ``value`` stand for; the rest is copied as it is."""
-    if isinstance(value, dict):
-        kind = value.get(MARKER)
-        if kind == 'HistoryBuffer':
-            return HistoryBuffer(
-                value['log'].cpu().numpy(), value['count'].cpu().numpy(), value['max_length']
-            )
-        if kind == 'ndarray':
-            return value['data'].cpu().numpy().copy()
-        if kind == 'bytes':
-            return bytes(value['data'].tolist())
-        return _same_kind_of_dict(value, {key: from_plain(item) for key, item in value.items()})
     if type(value) in (list, tuple):
         return type(value)(from_plain(item) for item in value)
-    return value
-
-
-def _plain_array(value: np.ndarray, where: str, left_out: list[str]) -> Any:
-    try:
-        return {MARKER: 'ndarray', 'data': torch.from_numpy(np.array(value, order='C'))}
-    except (TypeError, ValueError):  # strings, objects, foreign byte order
-        return to_plain(value.tolist(), where, left_out)
-
-
-def _plain_dict(value: dict, where: str, left_out: list[str]) -> dict:
-    items = {}
-    for key, item in value.items():
-        place = f'{where}.{key}'
-        try:
-            items[to_plain(key, place, left_out)] = to_plain(item, place, left_out)
-        except NotPlainError as error:
-            left_out.append(str(error))
-    return _same_kind_of_dict(value, items)
+    if not isinstance(value, dict):
+        return value
+    kind = value.get(MARKER)
+    if kind == 'HistoryBuffer':
+        log, count = (value[key].cpu().numpy() for key in ('log', 'count'))
+        return HistoryBuffer(log, count, value['max_length'])
+    if kind == 'ndarray':
+        return value['data'].cpu().numpy().copy()
+    if kind == 'bytes':
+        return bytes(value['data'].tolist())
+    return _same_kind_of_dict(value, {key: from_plain(item) for key, item in value.items()})
 
 
 def _same_kind_of_dict(value: dict, items: dict) -> dict:
     if type(value) is Counter:
         return Counter(items)
-    if type(value) is OrderedDict:
-        ordered = OrderedDict(items)
-        if hasattr(value, '_metadata'):  # the module versions of a state dict
-            ordered._metadata = value._metadata  # type: ignore[attr-defined]
-        return ordered
-    return items
-
-
-def _plain_scalar(value: Any, where: str) -> Any:
-    if isinstance(value, np.generic):
-        item = value.item()
-        if type(item) in _PLAIN_TYPES:
-            return item
-    elif isinstance(value, str):
-        return str.__str__(value)  # str(value) would give a string enum's name
-    elif isinstance(value, int):
-        return int(value)
-    elif isinstance(value, float):
-        return float(value)
-    elif isinstance(value, PurePath):
-        return str(value)
-    raise NotPlainError(value, where)
+    if type(value) is not OrderedDict:
+        return items
+    ordered = OrderedDict(items)
+    if hasattr(value, '_metadata'):  # the module versions of a state dict
+        ordered._metadata = value._metadata  # type: ignore[attr-defined]
+    return ordered

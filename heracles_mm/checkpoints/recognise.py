@@ -21,49 +21,55 @@ def weights_of(checkpoint: Any) -> dict[str, Tensor]:
     Raises:
         CheckpointError: there are none.
     """
-    if isinstance(checkpoint, dict):
-        for wrapper in WRAPPERS:
-            if isinstance(checkpoint.get(wrapper), dict):
-                return weights_of(checkpoint[wrapper])
-        weights = {
-            key.removeprefix(_PARALLEL): value
-            for key, value in checkpoint.items()
-            if isinstance(key, str) and isinstance(value, Tensor)
-        }
-        if weights:
-            return weights
+    if not isinstance(checkpoint, dict):
+        raise CheckpointError(
+            f'the checkpoint holds no weights: it is a {type(checkpoint).__name__}'
+        )
+    for wrapper in WRAPPERS:
+        if isinstance(checkpoint.get(wrapper), dict):
+            return weights_of(checkpoint[wrapper])
+    weights = {
+        key.removeprefix(_PARALLEL): value
+        for key, value in checkpoint.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
+    if not weights:
         raise CheckpointError(
             f'the checkpoint holds no weights: its entries are {a_few(checkpoint)}'
         )
-    raise CheckpointError(f'the checkpoint holds no weights: it is a {type(checkpoint).__name__}')
+    return weights
 
 
-def backbone_prefix(weights: Iterable[str], backbone: nn.Module, wanted: str | None) -> str:
-    """Where in ``weights`` a backbone's tensors stand.
+def find_prefix(weights: Iterable[str], module: nn.Module, preferred: str | None) -> str:
+    """Where in ``weights`` the tensors of a module stand, such as a backbone's in a detector's.
 
     Args:
         weights: the keys of a checkpoint.
-        backbone: what shall be loaded.
-        wanted: the prefix asked for, with or without its dot, which is taken where it fits; None
-            for no wish.
+        module: what shall be loaded.
+        preferred: the prefix to take if the tensors stand there, with or without its dot.
 
     Returns:
-        The prefix with its dot, or ''. Where nothing looks like this backbone, ``wanted``.
+        The prefix with its dot, or ''. Where nothing looks like this module, ``preferred``.
 
     Raises:
-        CheckpointError: it fits in several places and none of them was asked for.
+        CheckpointError: they stand in several places, none of which is ``preferred``.
     """
-    wanted = f'{wanted.rstrip(".")}.' if wanted else ''
-    first = next(iter(backbone.state_dict()))
+    preferred = f'{preferred.rstrip(".")}.' if preferred else ''
+    first = next(iter(module.state_dict()))
     places = [key.removesuffix(first) for key in weights if f'.{key}'.endswith(f'.{first}')]
-    if wanted in places or not places:
-        return wanted
+    if preferred in places or not places:
+        return preferred
     if len(places) > 1:
         raise CheckpointError(
-            f'the checkpoint holds several backbones, under {places}, and none under {wanted!r}: '
-            "name one of them with prefix=... in the backbone's init_cfg"
+            f'the checkpoint holds several backbones, under {places}, and none under '
+            f"{preferred!r}: name one of them with prefix=... in the backbone's init_cfg"
         )
     return places[0]
+
+
+def part_of(weights: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """What stands in ``weights`` under ``prefix``, by its names without it."""
+    return {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
 
 
 def a_few(names: Iterable[str], count: int = 3) -> str:

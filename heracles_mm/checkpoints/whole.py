@@ -5,16 +5,29 @@ reader is compiled without), so one flipped bit of a weight would pass for a wei
 is read once more and compared, which costs about a second for each gigabyte.
 """
 
+import os
+import time
 import zipfile
 from pathlib import Path
 
 from heracles_mm.errors import CheckpointError, DamagedCheckpointError
 
 _ZIP, _PICKLE = b'PK\x03\x04', b'\x80'
+_checked: set[tuple] = set()
+
+
+def check_checkpoint_file(filename: str | Path) -> Path:
+    """The absolute path of a local checkpoint, or a CheckpointError that it is none."""
+    path = Path(os.path.abspath(os.path.expanduser(filename)))
+    if path.is_dir():
+        raise CheckpointError(f'the checkpoint {filename} is a folder: name a file in it')
+    if not path.is_file():
+        raise CheckpointError(f'the checkpoint {filename} does not exist')
+    return path
 
 
 def check_whole(filename: str | Path) -> None:
-    """Check the bytes of a ``.pth`` file; nothing inside it is unpickled.
+    """Check the bytes of a ``.pth`` file, once in a process; nothing inside it is unpickled.
 
     Files of torch before 1.6 and bare pickles hold no checksum: of those only the first byte is
     looked at.
@@ -24,6 +37,10 @@ def check_whole(filename: str | Path) -> None:
         CheckpointError: it is an archive as torch.save never writes one.
         OSError: it cannot be opened.
     """
+    state = os.stat(filename)
+    version = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if version in _checked:
+        return
     with open(filename, 'rb') as file:
         start = file.read(len(_ZIP))
     if start == _ZIP:
@@ -35,14 +52,15 @@ def check_whole(filename: str | Path) -> None:
             else f'the checkpoint {filename} cannot be read, it may be damaged or cut short: it '
             f'{"begins with zeros" if start else "is empty"}'
         )
+    if time.time() - state.st_ctime > 2:  # below, a second write could leave the same times
+        _checked.add(version)
 
 
 def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            _refuse_tricks(archive, path)
-            changed = next(filter(_hides_its_bytes, archive.infolist()), None)
-            wrong = changed.filename if changed else archive.testzip()
+            _refuse_tricks(archive.infolist(), path)
+            wrong = archive.testzip()
     except CheckpointError:
         raise
     except Exception as error:  # zipfile meets changed headers with any of a dozen types
@@ -55,17 +73,8 @@ def _check_archive(path: Path) -> None:
         )
 
 
-def _hides_its_bytes(entry: zipfile.ZipInfo) -> bool:
-    """Whether an entry has two sizes or is marked as a folder: torch then gives whatever was in
-    its memory as the weights."""
-    return (
-        entry.file_size != entry.compress_size or entry.is_dir() or bool(entry.external_attr & 16)
-    )
-
-
-def _refuse_tricks(archive: zipfile.ZipFile, path: Path) -> None:
-    """torch.save stores entries as they are, one behind another, in one folder of the archive."""
-    entries = archive.infolist()
+def _refuse_tricks(entries: list[zipfile.ZipInfo], path: Path) -> None:
+    """torch.save stores entries as they are, one after another, in one folder of the archive."""
     size = path.stat().st_size
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         trick = 'it is compressed, and may unpack to any size'
@@ -76,6 +85,13 @@ def _refuse_tricks(archive: zipfile.ZipFile, path: Path) -> None:
     elif len({entry.filename for entry in entries}) < len(entries):
         trick = 'two of its entries have the same name'
     else:
+        for entry in entries:  # with two sizes, or as a folder, torch would read foreign memory
+            is_folder = entry.is_dir() or entry.external_attr & 16
+            if is_folder or entry.file_size != entry.compress_size:
+                raise DamagedCheckpointError(
+                    f'the checkpoint {path} is damaged: its entry {entry.filename} is not what '
+                    'torch.save wrote'
+                )
         return
     raise CheckpointError(
         f'the checkpoint {path} is refused: torch.save writes no such file, {trick}'

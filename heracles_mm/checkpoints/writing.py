@@ -1,6 +1,7 @@
 """Write checkpoints of plain data, whole or not at all."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from heracles_mm.checkpoints.atomic import AtomicLocalBackend
 from heracles_mm.errors import CheckpointError
 
 SUFFIXES = ('.pth', '.safetensors')
+META = 'heracles_mm.meta'
+"""Entry of a safetensors file's metadata under which ``meta`` stands as JSON."""
 
 
 def check_suffix(path: Path) -> None:
@@ -29,12 +32,25 @@ def checkpoint_bytes(weights: dict[str, Tensor], meta: dict[str, Any], path: Pat
     """
     weights = {key: tensor.detach().cpu().clone() for key, tensor in weights.items()}
     if path.suffix == '.safetensors':
-        from heracles_mm.checkpoints.safetensors_files import safetensors_bytes
+        import_safetensors(path)
+        from safetensors.torch import save
 
-        return safetensors_bytes(weights, meta, str(path))
+        weights = {key: tensor.contiguous() for key, tensor in weights.items()}
+        return save(weights, {META: json.dumps(meta), 'format': 'pt'})
     file = io.BytesIO()
     torch.save({'state_dict': weights, 'meta': meta}, file)
     return file.getvalue()
+
+
+def import_safetensors(filename: str | Path) -> Any:
+    """The package, or a CheckpointError that ``filename`` needs it."""
+    try:
+        import safetensors
+    except ModuleNotFoundError:
+        raise CheckpointError(
+            f'{filename} needs the package safetensors: pip install safetensors'
+        ) from None
+    return safetensors
 
 
 def write_whole(content: bytes, path: Path) -> None:

@@ -1,35 +1,22 @@
-"""Classification with mmpretrain: the class token, its classifier and heads, token labels.
+"""Classification with mmpretrain: the class token, its classifier and heads.
 
 Needs mmpretrain; name ``heracles_mm.classification`` in a config's ``custom_imports``. Importing it
-registers the modules and gives mmpretrain's model hub the names of this package's classifiers.
+registers these modules and those of ``heracles_mm.token_labels``, and adds the configs of this
+package to mmpretrain's model hub, under their file names.
 """
 
+from pathlib import Path
+
+from mmpretrain.apis.model import ModelHub
+
+import heracles_mm.token_labels  # noqa: F401  (registers MixToken, the transforms and the hook)
 from heracles_mm.classification.class_block import ClassAttentionBlock, ClassSpectralBlock
 from heracles_mm.classification.classifier import ClassTokenClassifier
-from heracles_mm.classification.model_index import register_models
 from heracles_mm.classification.token_label_head import TokenLabelHead
-from heracles_mm.token_labels.check_label_maps_hook import CheckLabelMapsHook
-from heracles_mm.token_labels.label_map_transforms import (
-    LabelMapRandAugment,
-    LabelMapRandomFlip,
-    LabelMapRandomResizedCrop,
-    LoadLabelMap,
-    PackLabelMap,
-)
-from heracles_mm.token_labels.mix_token import MixToken
 
-register_models()
+__all__ = ['ClassAttentionBlock', 'ClassSpectralBlock', 'ClassTokenClassifier', 'TokenLabelHead']
 
-__all__ = [
-    'CheckLabelMapsHook',
-    'ClassAttentionBlock',
-    'ClassSpectralBlock',
-    'ClassTokenClassifier',
-    'LabelMapRandAugment',
-    'LabelMapRandomFlip',
-    'LabelMapRandomResizedCrop',
-    'LoadLabelMap',
-    'MixToken',
-    'PackLabelMap',
-    'TokenLabelHead',
-]
+_MIM = Path(__file__).parents[1] / '.mim'
+if not ModelHub.has('heracles_s_imagenet'):
+    for _name in ('metafile_heracles.yml', 'metafile_hamsa.yml'):
+        ModelHub.register_model_index(_MIM / 'configs' / _name, config_prefix=_MIM)

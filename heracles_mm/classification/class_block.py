@@ -3,16 +3,19 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
-from heracles_mm.classification.class_mixers import ClassAttention, ClassHSS
+from heracles_mm.errors import UsageError
 from heracles_mm.layers.block import BLOCK_NORM_EPS
+from heracles_mm.layers.hss import HSS
 from heracles_mm.layers.init import init_weights
-from heracles_mm.spectral import check_fft_axes, check_kernel
 
-FFN_RATIO = 4
+HEAD_DIM = 32
+"""Width of an attention head, as in the backbones."""
 
 
 class ClassBlock(BaseModule):
@@ -23,8 +26,7 @@ class ClassBlock(BaseModule):
 
     Args:
         in_channels: C.
-        mixer: from the token (B, C) and the patches (B, H, W, C), normed, to what the token learns
-            from them (B, C).
+        mixer: from the token (B, C) and the patches (B, H, W, C), normed, to (B, C).
         init_cfg: mmengine's.
 
     Shapes: (B, C, H, W), any H and W, to (B, C).
@@ -32,7 +34,7 @@ class ClassBlock(BaseModule):
 
     def __init__(self, in_channels: int, mixer: nn.Module, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        hidden = FFN_RATIO * in_channels
+        hidden = 4 * in_channels
         self.norm1 = nn.LayerNorm(in_channels, eps=BLOCK_NORM_EPS)
         self.mixer = mixer
         self.norm2 = nn.LayerNorm(in_channels, eps=BLOCK_NORM_EPS)
@@ -56,11 +58,7 @@ class ClassBlock(BaseModule):
 class ClassAttentionBlock(ClassBlock):
     """Heracles' class block: the class token attends to itself and to all patches.
 
-    Args:
-        in_channels: C, a multiple of 32 (the width of an attention head).
-        init_cfg: mmengine's.
-
-    Shapes: (B, C, H, W), any H and W, to (B, C).
+    ``in_channels``, C, must be a multiple of 32. Shapes: (B, C, H, W), any H and W, to (B, C).
     """
 
     def __init__(self, in_channels: int, init_cfg: dict | None = None) -> None:
@@ -73,10 +71,8 @@ class ClassSpectralBlock(ClassBlock):
 
     Args:
         in_channels: C.
-        grid: (H, W) of the map at the backbone's ``img_size``: 7x7 for 224 px. Other maps resample
-            the kernel.
+        grid: (H, W) of the map at the backbone's ``img_size``. Other maps resample the kernel.
         fft_axes, kernel: as in :class:`~heracles_mm.Hamsa`.
-        init_cfg: mmengine's.
 
     Shapes: (B, C, H, W), any H and W, to (B, C).
     """
@@ -89,8 +85,51 @@ class ClassSpectralBlock(ClassBlock):
         kernel: str = 'complex',
         init_cfg: dict | None = None,
     ) -> None:
-        check_fft_axes(fft_axes)
-        check_kernel(kernel)
+        super().__init__(in_channels, ClassHSS(in_channels, grid, fft_axes, kernel), init_cfg)
+
+
+class ClassAttention(nn.Module):
+    """Attention whose only query is the class token; keys and values are the token and all patches.
+
+    Scale 32^-0.5, biases everywhere. Source: Heracles, upstream ``post_network.0.attn``.
+
+    Shapes: token (B, C) and patches (B, H, W, C) to (B, C); C a multiple of 32.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        if dim % HEAD_DIM:
+            raise UsageError(
+                f'class attention needs channels in heads of {HEAD_DIM}, got {dim} channels'
+            )
+        self.q = nn.Linear(dim, dim)
+        self.kv = nn.Linear(dim, 2 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, token: Tensor, patches: Tensor) -> Tensor:
+        tokens = torch.cat((token[:, None], patches.flatten(1, 2)), dim=1)  # (B, 1 + H W, C)
+        q, k, v = (
+            x.unflatten(-1, (-1, HEAD_DIM)).transpose(1, 2)  # (B, heads, 1 or 1 + H W, 32)
+            for x in (self.q(token[:, None]), *self.kv(tokens).chunk(2, dim=-1))
+        )
+        y = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(y.flatten(1))  # one query, so (heads, 1, 32) lie in the order of C
+
+
+class ClassHSS(nn.Module):
+    """Mean over the patches of what HAMSA's mixer makes of them.
+
+    Assumed: the paper shows no class block, and the published sizes leave room for one with an HSS
+    of the last stage's grid. A class token among the patches would break their grid, so the token
+    is not mixed itself; the mean of u * SASS(v) over the positions reads every frequency of both.
+
+    Shapes: token (B, C), which is not used, and patches (B, H, W, C) to (B, C).
+    """
+
+    def __init__(self, dim: int, grid: Sequence[int], fft_axes: str, kernel: str) -> None:
+        super().__init__()
         height, width = grid
-        mixer = ClassHSS(in_channels, (height, width), fft_axes, kernel)
-        super().__init__(in_channels, mixer, init_cfg)
+        self.hss = HSS(dim, (height, width), fft_axes, kernel)
+
+    def forward(self, token: Tensor, patches: Tensor) -> Tensor:
+        return self.hss(patches).mean((1, 2))

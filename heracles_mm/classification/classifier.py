@@ -11,7 +11,7 @@ from torch import Tensor
 from heracles_mm.errors import UsageError
 
 Features = tuple[Tensor, Tensor]
-"""Patches (B, H / 32, W / 32, C) and class token (B, C), both behind the backbone's last norm."""
+"""Patches (B, H / 32, W / 32, C) and class token (B, C), both after the backbone's last norm."""
 
 
 @MODELS.register_module()
@@ -27,15 +27,11 @@ class ClassTokenClassifier(ImageClassifier):
         neck: a class block, :class:`ClassAttentionBlock` or :class:`ClassSpectralBlock`.
         head: mmpretrain's ``LinearClsHead``, which sees the class token alone, or
             :class:`TokenLabelHead`.
-        mix_token: ``dict(type='MixToken')`` mixes the stem's tokens in training. Only with
-            :class:`TokenLabelHead`, and in the place of Mixup and CutMix.
+        mix_token: ``dict(type='MixToken')`` mixes the stem's tokens in training; with a head that
+            has ``dense_logits`` and without Mixup and CutMix, else a ValueError says so.
         **options: mmpretrain's ``ImageClassifier``.
 
     Source: Heracles, upstream ``forward``.
-
-    Raises:
-        ValueError: a backbone without its last stage, or ``mix_token`` beside a head without token
-            labels or beside Mixup or CutMix.
     """
 
     def __init__(
@@ -53,7 +49,7 @@ class ClassTokenClassifier(ImageClassifier):
                 f'got {self.backbone.out_indices}'
             )
         self.mix_token = MODELS.build(mix_token) if mix_token else None
-        if self.mix_token and not hasattr(self.head, 'dense'):
+        if self.mix_token and not hasattr(self.head, 'dense_logits'):
             raise UsageError('mix_token mixes token labels, which need the head TokenLabelHead')
         if self.mix_token and getattr(self.data_preprocessor, 'batch_augments', None):
             raise UsageError(
@@ -61,29 +57,24 @@ class ClassTokenClassifier(ImageClassifier):
             )
 
     def loss(self, inputs: Tensor, data_samples: Sequence[DataSample]) -> dict[str, Tensor]:
-        """Losses of pictures (B, 3, H, W), their tokens mixed where ``mix_token`` says so."""
-        mix_token = self.mix_token
-        if mix_token is None:
+        """Losses of pictures (B, 3, H, W), their tokens mixed where there is a ``mix_token``."""
+        if self.mix_token is None:
             return self.head.loss(self.features(inputs), data_samples)
-        cuts: list[Any] = []
+        mix_token, cut = self.mix_token, None
 
         def mix(tokens: Tensor) -> Tensor:
+            nonlocal cut
             tokens, cut = mix_token(tokens)
-            cuts.append(cut)
             return tokens
 
         features = self.features(inputs, change_tokens=mix)
-        return self.head.loss(features, data_samples, cut=cuts[0])
+        return self.head.loss(features, data_samples, cut=cut)
 
-    def extract_feat(
-        self, inputs: Tensor, stage: str = 'neck'
-    ) -> Features | tuple[Tensor, ...] | Tensor:
+    def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> tuple[Tensor, ...] | Tensor:
         """Features of pictures (B, 3, H, W), as mmpretrain asks for them.
 
-        Args:
-            inputs: pictures.
-            stage: ``'backbone'`` for its maps, ``'neck'`` for :data:`Features`, ``'pre_logits'``
-                for what the head's last layer sees, the class token (B, C).
+        These are, by ``stage``, the backbone's maps (``'backbone'``), :data:`Features` (``'neck'``)
+        or what the head's last layer sees, the class token (B, C) (``'pre_logits'``).
         """
         if stage == 'backbone':
             return self.backbone(inputs)

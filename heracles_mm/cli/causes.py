@@ -17,8 +17,6 @@ PICTURES = {
 }
 """The last line of a traceback through mmcv's reader of pictures, and what it means."""
 
-_UNKNOWN_TYPE = re.compile(r'(\S+) is not in the (?:\S+?::)?(\S+) registry')
-
 
 def known_cause(error: Exception) -> str | None:
     """One sentence about the cause of an error that the libraries raised, or None."""
@@ -26,8 +24,8 @@ def known_cause(error: Exception) -> str | None:
 
 
 def _unknown_type(error: Exception) -> str | None:
-    found = _UNKNOWN_TYPE.search(str(error)) if isinstance(error, KeyError) else None
-    if found is None:
+    found = re.search(r'(\S+) is not in the (?:\S+?::)?(\S+) registry', str(error))
+    if found is None or not isinstance(error, KeyError):
         return None
     name, kind = (word.strip('"\'') for word in found.groups())
     return (

@@ -4,6 +4,7 @@
 the model's sizes from their shapes.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -14,20 +15,16 @@ from heracles_mm.checkpoints import read_checkpoint
 from heracles_mm.checkpoints.recognise import weights_of
 from heracles_mm.checkpoints.upstream import Conversion, Sizes, convert, parameters
 from heracles_mm.checkpoints.writing import check_suffix, checkpoint_bytes, write_whole
-from heracles_mm.cli.running import OneLineParser, run_tool
+from heracles_mm.cli.arguments import OneLineParser
+from heracles_mm.cli.running import CommandLine
 from heracles_mm.errors import UserError
 
 NAME = 'convert_checkpoint'
+EXAMPLES = ('upstream_s.pth heracles_s.pth', 'epoch_12.pth upstream.safetensors --force')
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Convert; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: convert_checkpoint(argv))
-
-
-def convert_checkpoint(argv: list[str] | None) -> None:
-    """Parse ``argv`` and convert, raising the errors that ``main`` turns into a sentence."""
-    args = _parser().parse_args(argv)
+def convert_checkpoint(args: argparse.Namespace) -> None:
+    """Turn a checkpoint of upstream Heracles into ours, or ours into upstream."""
     target = Path(args.dst).expanduser()
     check_suffix(target)
     if target.resolve() == Path(args.src).expanduser().resolve():
@@ -40,33 +37,25 @@ def convert_checkpoint(argv: list[str] | None) -> None:
     if args.json:
         report = {
             'path': str(target),
-            'source': conversion.source.name,
-            'target': conversion.target.name,
+            'source': conversion.source,
+            'target': conversion.target,
             'tensors': len(conversion.weights),
             'parameters': parameters(conversion.weights),
             'bytes': len(content),
         }
         print(json.dumps(report))
     else:
-        print(summary(conversion, args.src, args.dst))
+        print(_summary(conversion, args.src, args.dst))
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=NAME,
-        description='Turn a checkpoint of upstream Heracles into ours, or ours into upstream.',
-        examples=('upstream_s.pth heracles_s.pth', 'epoch_12.pth upstream.safetensors --force'),
-        allow_abbrev=False,
-    )
+def _add_arguments(parser: OneLineParser) -> None:
     parser.add_argument('src', metavar='SRC', help='checkpoint file or URL')
     parser.add_argument('dst', metavar='DST', help='file to write: *.pth or *.safetensors')
     parser.add_argument('--force', action='store_true', help='replace DST if it is there')
     parser.add_argument('--json', action='store_true', help='print one JSON object instead')
-    return parser
 
 
-def summary(conversion: Conversion, src: str, dst: str) -> str:
-    """What was turned into what, and the backbone that takes it."""
+def _summary(conversion: Conversion, src: str, dst: str) -> str:
     weights, sizes = conversion.weights, conversion.sizes
     heads = {
         'class block': sizes.class_block,
@@ -75,14 +64,13 @@ def summary(conversion: Conversion, src: str, dst: str) -> str:
     }
     parts = ', '.join(['backbone', *(name for name, there in heads.items() if there)])
     return (
-        f'{src} ({conversion.source.name}) -> {dst} ({conversion.target.name})\n'
+        f'{src} ({conversion.source}) -> {dst} ({conversion.target})\n'
         f'{parts}: {len(weights)} tensors, {parameters(weights):,} parameters\n'
-        f"backbone=dict(type='Heracles', {options(sizes)})"
+        f"backbone=dict(type='Heracles', {_options(sizes)})"
     )
 
 
-def options(sizes: Sizes) -> str:
-    """The options of Heracles that make a backbone of these sizes."""
+def _options(sizes: Sizes) -> str:
     ratios = tuple(hidden / dim for hidden, dim in zip(sizes.hidden, sizes.embed_dims))
     arch = Arch(sizes.stem_width, sizes.embed_dims, sizes.depths, ratios)
     named = next((f"'{name}'" for name, known in HERACLES_ARCHS.items() if known == arch), None)
@@ -92,6 +80,8 @@ def options(sizes: Sizes) -> str:
     )
     return f'arch={described}, spectral_stages={sizes.spectral_stages}'
 
+
+main = CommandLine(convert_checkpoint, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

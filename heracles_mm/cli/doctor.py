@@ -1,4 +1,4 @@
-"""Say what is installed and whether it fits together: ``python -m heracles_mm.cli.doctor``.
+"""Print what is installed and whether it fits together: ``python -m heracles_mm.cli.doctor``.
 
 It must start where the others do not, so it imports torch and mmengine's registry alone, as
 ``heracles_mm`` does; every other library is tried in a process of its own, which may crash.
@@ -25,12 +25,12 @@ from heracles_mm.installation import (
     DISTRIBUTIONS,
     LIBRARIES,
     installed,
-    line,
     out_of_range,
     overwritten,
     pip_install,
     refused,
-    told,
+    which_line,
+    with_versions,
 )
 
 GPU = """
@@ -39,21 +39,21 @@ with warnings.catch_warnings(record=True) as warned:
     warnings.simplefilter('always')
     gpus = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
 for gpu in map(torch.cuda.get_device_properties, gpus):
-    say(f'{gpu.name} with {gpu.total_memory / 2**30:.1f} GiB')
+    report(f'{gpu.name} with {gpu.total_memory / 2**30:.1f} GiB')
 if torch.backends.mps.is_available():
-    say('Apple MPS')
+    report('Apple MPS')
 elif not gpus:
-    say('none that torch sees ' + ' '.join(str(one.message) for one in warned))
+    report('none that torch sees ' + ' '.join(str(one.message) for one in warned))
 if shutil.which('nvidia-smi'):
     query = ['nvidia-smi', '--query-gpu=driver_version', '--format=csv,noheader']
     done = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    say('driver ' + ' '.join(done.stdout.splitlines()[:1]))
+    report('driver ' + ' '.join(done.stdout.splitlines()[:1]))
 """
 BY_US = "torchvision's by heracles_mm"
 MMCV = f"""
 import heracles_mm, mmcv, importlib.util
 origin = importlib.util.find_spec('mmcv._ext').origin
-say("{BY_US}" if origin.endswith('.py') else 'compiled in ' + origin)
+report("{BY_US}" if origin.endswith('.py') else 'compiled in ' + origin)
 from mmcv.ops import nms
 """
 NMS = """
@@ -62,10 +62,10 @@ for device in ['cpu', 'cuda'][: 1 + torch.cuda.is_available()]:
     try:
         boxes, scores = torch.eye(4, device=device), torch.ones(4, device=device)
     except RuntimeError:  # the GPU is full or broken, which no operator can help
-        say(f'no room on {device}')
+        report(f'no room on {device}')
         continue
     nms(boxes, scores, 0.5)
-    say(f'nms runs on {device}')
+    report(f'nms runs on {device}')
 """
 PROBES = {
     'gpu': GPU,
@@ -81,24 +81,24 @@ PROBES = {
 PROBE = """
 import json, sys
 
-def say(text, mark='<said>'):
+def report(text, mark='<found>'):
     print('\\n' + mark, ' '.join(text.split())[:400], flush=True)
 
 code, sys.path[:] = json.loads(sys.argv[1])
 try:
-    exec(code, {'say': say})
-    say('', '<end>')
+    exec(code, {'report': report})
+    report('', '<end>')
 except BaseException as error:
-    say(f'{type(error).__name__}: {error}', '<end>')
+    report(f'{type(error).__name__}: {error}', '<end>')
 """
 SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Probed:
-    """What a probe said before it ended or failed; ``error`` is '' where it did not fail."""
+    """What a probe found before it ended or failed; ``error`` is '' where it did not fail."""
 
-    said: list[str]
+    found: list[str]
     error: str = ''
 
 
@@ -118,21 +118,18 @@ def main(argv: list[str] | None = None) -> int:
     found = diagnose()
     if args.json:
         print(json.dumps(asdict(found), indent=1))
-    else:
-        for name, fact in found.facts.items():
-            print(f'{name}: {fact}')
-        for note in found.notes:
-            print(f'note: {note}')
-        for fault in found.faults:
-            print(f'fault: {fault}')
-        print('mend the first fault first' if found.faults else 'no fault found')
-    return bool(found.faults)
+        return bool(found.faults)
+    notes, faults = [('note', note) for note in found.notes], [('fault', f) for f in found.faults]
+    for name, text in (*found.facts.items(), *notes, *faults):
+        print(f'{name}: {text}')
+    print('mend the first fault first' if faults else 'no fault found')
+    return bool(faults)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='doctor',
-        description='Say what is installed and whether it fits together, for a bug report.',
+        description='Print what is installed and whether it fits together, for a bug report.',
         epilog='examples:\n  python tools/doctor.py\n  python tools/doctor.py --json\n',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -144,7 +141,8 @@ def diagnose() -> Diagnosis:
     """Try what is installed, which takes up to a minute; nothing is raised."""
     versions = installed()
     wanted = [name for name in PROBES if _is_wanted(name, versions)]
-    probed = _try(wanted)
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        probed = dict(zip(wanted, pool.map(probe, [PROBES[name] for name in wanted])))
     try:
         ranges, by_pip = requires('heracles-mm') or [], ''
     except PackageNotFoundError:
@@ -158,23 +156,17 @@ def diagnose() -> Diagnosis:
     ]
     facts = {
         **_machine(),
-        'gpu': _joined(probed['gpu'], probed['gpu'].error),
+        'gpu': ', '.join(filter(None, [*probed['gpu'].found, probed['gpu'].error])),
         'heracles_mm': f'{heracles_mm.__version__} in {heracles_mm.__path__[0]}{by_pip}',
         **_packages(versions, probed),
     }
     return Diagnosis(facts, notes, [*overwritten(versions), *wrong, *failures(versions, probed)])
 
 
-def _try(names: list[str]) -> dict[str, Probed]:
-    """Those that say nothing share a process, as long as none of them fails."""
-    silent = [name for name in names if 'say(' not in PROBES[name]]
-    speaking = [name for name in names if name not in silent]
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        together = pool.submit(probe, '\n'.join(PROBES[name] for name in silent))
-        found = dict(zip(speaking, pool.map(probe, [PROBES[name] for name in speaking])))
-        if together.result().error:
-            found.update(zip(silent, pool.map(probe, [PROBES[name] for name in silent])))
-    return {name: found.get(name, Probed([])) for name in names}
+def _is_wanted(name: str, versions: dict[str, Version]) -> bool:
+    if name == 'pkg_resources':
+        return 'mmengine' in versions
+    return name == 'gpu' or bool(find_spec(name) or with_versions(DISTRIBUTIONS[name], versions))
 
 
 def probe(code: str) -> Probed:
@@ -187,33 +179,33 @@ def probe(code: str) -> Probed:
     except subprocess.TimeoutExpired:
         return Probed([], f'no end within {SECONDS} seconds')
     lines = [row.partition(' ')[::2] for row in done.stdout.splitlines()]
-    said = [text for mark, text in lines if mark == '<said>']
+    found = [text for mark, text in lines if mark == '<found>']
     for mark, text in lines:
         if mark == '<end>':
-            return Probed(said, text)
+            return Probed(found, text)
     last = ' '.join(done.stderr.strip().splitlines()[-1:])
-    return Probed(said, f'its process ended with exit code {done.returncode} {last}'.rstrip())
+    return Probed(found, f'its process ended with exit code {done.returncode} {last}'.rstrip())
 
 
 def failures(versions: dict[str, Version], probed: dict[str, Probed]) -> list[str]:
     """One sentence with the cure for each probe that failed."""
-    failed = {name: found for name, found in probed.items() if found.error and name != 'gpu'}
+    failed = {name: result for name, result in probed.items() if result.error and name != 'gpu'}
     known = refused(versions)
     return [
-        known.get(name) or _failure(name, found, versions, {*failed} - {name})
-        for name, found in failed.items()
+        known.get(name) or _failure(name, result, versions, {*failed} - {name})
+        for name, result in failed.items()
     ]
 
 
 def _failure(name: str, result: Probed, versions: dict[str, Version], others: set[str]) -> str:
     brought_by = [one for one in DISTRIBUTIONS.get(name, ()) if one in versions]
-    what = told(brought_by, versions) or name
+    what = with_versions(brought_by, versions) or name
     remove = f'pip uninstall -y {" ".join(brought_by)} &&'
     exact = ' '.join(f'{one}=={versions[one]}' for one in brought_by)
     torch_is = versions.get('torch', Version(torch.__version__))
-    wheels = f'https://download.pytorch.org/whl/{torch_is.local}'
     fitting = f'pip uninstall -y torchvision && pip install torch=={torch_is.public} torchvision'
-    fitting += f' --index-url {wheels}' if torch_is.local else ''
+    if torch_is.local:
+        fitting += f' --index-url https://download.pytorch.org/whl/{torch_is.local}'
     wrong = f'{what} cannot be imported'
     if name == 'pkg_resources':
         cure = (
@@ -224,14 +216,14 @@ def _failure(name: str, result: Probed, versions: dict[str, Version], others: se
         cure = f'{remove} pip install opencv-python-headless, which needs no library of a screen'
     elif name == 'torchvision':
         wrong, cure = f'{what} does not work with torch {torch.__version__}', fitting
-    elif name == 'mmcv' and BY_US in result.said and 'torchvision' not in versions:
+    elif name == 'mmcv' and BY_US in result.found and 'torchvision' not in versions:
         wrong, cure = 'torchvision is not installed', fitting.partition('&& ')[2]
-    elif name == 'mmcv' and BY_US in result.said:
+    elif name == 'mmcv' and BY_US in result.found:
         wrong, cure = "torchvision's operators do not work in place of mmcv's", fitting
-    elif name == 'mmcv' and result.said:
+    elif name == 'mmcv' and result.found:
         wrong = f'the compiled operators of {what} do not work with torch {torch.__version__}'
         cure = f'{remove} pip install mmcv-lite==2.1.0'
-        if line(versions) == 'OneDL':
+        if which_line(versions) == 'OneDL':
             cure = f'{remove} MMCV_WITH_OPS=0 pip install --no-binary onedl-mmcv onedl-mmcv==2.3.6'
     elif others & {'cv2', 'torchvision', 'mmcv'}:
         cure = 'mend the faults above first'
@@ -241,50 +233,32 @@ def _failure(name: str, result: Probed, versions: dict[str, Version], others: se
     return f'{wrong} ({result.error}): {cure}'
 
 
-def _is_wanted(name: str, versions: dict[str, Version]) -> bool:
-    if name == 'pkg_resources':
-        return 'mmengine' in versions
-    return name == 'gpu' or bool(find_spec(name) or told(DISTRIBUTIONS[name], versions))
-
-
 def _machine() -> dict[str, str]:
-    seen = environment(torch.device('cpu'))
+    seen, info = environment(torch.device('cpu')), Path('/proc/meminfo')
+    memory = info.read_text().splitlines()[:3] if info.is_file() else ['unknown']
     return {
         'python': f'{seen["python"]} ({sys.executable})',
         'platform': platform.platform(),
         'processor': f'{seen["cpu"]}, {seen["cpu_cores"]} cores, {seen["cpu_capability"]}',
-        'memory': _memory(),
+        'memory': ', '.join(' '.join(row.split()) for row in memory),
         'threads': f'{seen["threads"]}, set: {seen["variables"] or "nothing"}',
     }
 
 
-def _memory() -> str:
-    try:
-        rows = dict(row.split(':') for row in Path('/proc/meminfo').read_text().splitlines())
-        free, total = (int(rows[name].split()[0]) / 2**20 for name in ('MemAvailable', 'MemTotal'))
-    except (OSError, ValueError, KeyError):  # no Linux
-        return 'unknown'
-    return f'{free:.1f} of {total:.1f} GiB free'
-
-
 def _packages(versions: dict[str, Version], probed: dict[str, Probed]) -> dict[str, str]:
-    facts = {'line': line(versions)}
+    facts = {'line': which_line(versions)}
     for module, names in DISTRIBUTIONS.items():
         cure = f' ({pip_install(versions)})' if module in LIBRARIES else ''
         absent = 'unknown to pip' if module in probed else f'not installed{cure}'
-        facts[module] = told(names, versions) or absent
+        facts[module] = with_versions(names, versions) or absent
     cuda, hip = torch.version.cuda, torch.version.hip
     build = f'ROCm {hip}' if hip else f'CUDA {cuda}' if cuda else 'the CPU alone'
     facts['torch'] = f'{torch.__version__}, built for {build}'
     for module in ('torchvision', 'mmcv'):
-        if module in probed:
-            failed = probed[module].error and 'they fail'
-            facts[f"{module}'s operators"] = _joined(probed[module], failed)
+        if result := probed.get(module):
+            failed = ['they fail'] if result.error else []
+            facts[f"{module}'s operators"] = ', '.join([*result.found, *failed])
     return facts
-
-
-def _joined(result: Probed, *more: str) -> str:
-    return ', '.join(filter(None, [*result.said, *more]))
 
 
 if __name__ == '__main__':

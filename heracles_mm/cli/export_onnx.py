@@ -5,6 +5,7 @@ pictures of one size, runs the file, compares it with the model and keeps it if 
 1e-4 or more. What is inside, and what the file expects: docs/export.md.
 """
 
+import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -12,16 +13,16 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from torch import nn
 
-from heracles_mm.cli.common import check_checkpoint_path, config_parser, parse, read_config
+from heracles_mm.cli import common
+from heracles_mm.cli.arguments import OneLineParser, add_config, at_least, height_and_width
 from heracles_mm.cli.progress import Steps
-from heracles_mm.cli.running import OneLineParser, print_line, run_tool
+from heracles_mm.cli.running import CommandLine, print_line
 from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model, preprocessing
-from heracles_mm.export.export import Report, Shape, Wish, export
-from heracles_mm.export.formats import FORMATS, INPUT, OPSET, OPSETS
-from heracles_mm.export.targets import WHATS, target
+from heracles_mm.export.checked_export import Report, export
+from heracles_mm.export.formats import FORMATS, INPUT, OPSET, OPSETS, ExportOptions
+from heracles_mm.export.wrappers import WHATS, target
 
 NAME = 'export_onnx'
 EXAMPLES = (
@@ -29,113 +30,56 @@ EXAMPLES = (
     'configs/upernet_heracles_s_ade20k.py iter_160000.pth --out m.onnx --shape 512 --json',
     'configs/mask_rcnn_hamsa_s_coco.py --out b.onnx --what backbone --shape 800 1280',
 )
-STEPS = 4
-"""What export says: tracing, writing, comparing, timing."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Export; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: export_onnx(argv))
-
-
-def export_onnx(argv: list[str] | None) -> None:
-    """Parse ``argv`` and export, raising the errors that ``main`` turns into a sentence."""
-    args = parse(_parser(), argv)
+def export_onnx(args: argparse.Namespace) -> None:
+    """Write a model to a file for onnxruntime and others, once it computes what the model does."""
+    shape = args.shape and height_and_width('--shape', args.shape, 1)
     # What can be refused at once is refused before the config is read.
-    Wish(_shape(args.shape) or (224, 224), 1, False, args.format, args.opset).check()
-    cfg = read_config(args)
-    if not cfg.get('model'):
-        raise UserError(f'the config {args.config} has no model to export')
+    ExportOptions(shape or (224, 224), format=args.format, opset=args.opset).check()
+    cfg = common.read_config(args, 'model')
     if args.checkpoint is None:
         print_line(NAME, 'no checkpoint is given: the weights are random')
     else:
-        check_checkpoint_path(args.checkpoint)
+        common.check_checkpoint_path(args.checkpoint)
     MMLogger.get_instance(NAME, log_level='WARNING')
     model = build_model(cfg, args.checkpoint, only_backbone=args.what == 'backbone')
+    if shape is None:
+        shape = getattr(getattr(model, 'backbone', None), 'img_size', None)
+        if not isinstance(shape, tuple):
+            raise UserError('the backbone has no img_size of two numbers: give --shape H W')
     notes = _notes(cfg)
-    wish = Wish(
-        shape=_shape(args.shape) or _made_for(model),
+    options = ExportOptions(
+        shape=shape,
         batch=args.batch,
         dynamic_batch=args.dynamic_batch,
         format=args.format,
         opset=args.opset,
         notes={key: json.dumps(value) for key, value in notes.items()},
     )
-    with Steps(NAME, STEPS if args.rounds else STEPS - 1) as steps:
-        report = export(target(model, args.what), wish, args.out, args.rounds, steps.step)
+    with Steps(NAME, total=4 if args.rounds else 3) as steps:  # the last one is timing
+        report = export(target(model, args.what), options, args.out, args.rounds, steps.step)
     _print(report, args.out, notes)
     if args.json:
         print(json.dumps({'out': str(args.out), **asdict(report), 'preprocessing': notes}))
 
 
-def _parser() -> OneLineParser:
-    parser = config_parser(
-        NAME,
-        'Write a model to a file for onnxruntime and others, once it computes what the model does.',
-        examples=EXAMPLES,
-    )
+def _add_arguments(parser: OneLineParser) -> None:
+    add_config(parser)
     add = parser.add_argument
     add('checkpoint', nargs='?', help='checkpoint file or URL (default: random weights)')
     add('--out', required=True, type=Path, metavar='FILE', help='is replaced whole or not at all')
     add('--what', choices=WHATS, default='model', help='default: %(default)s')
-    add(
-        '--shape',
-        nargs='+',
-        type=_positive,
-        metavar=('H', 'W'),
-        help="height and width in px, or one side (default: the backbone's img_size)",
-    )
-    add('--batch', type=_positive, default=1, metavar='N', help='pictures (default: %(default)s)')
+    shape = "height and width in px, or one side (default: the backbone's img_size)"
+    add('--shape', nargs='+', type=at_least(1), metavar=('H', 'W'), help=shape)
+    add('--batch', type=at_least(1), default=1, metavar='N', help='pictures (default: %(default)s)')
     add('--dynamic-batch', action='store_true', help='take any number of pictures at a time')
     add('--format', choices=list(FORMATS), default='onnx', help='default: %(default)s')
-    add(
-        '--opset',
-        type=int,
-        default=OPSET,
-        metavar='N',
-        help=f'of ONNX, {OPSETS[0]} to {OPSETS[-1]} (default: %(default)s)',
-    )
-    add(
-        '--rounds',
-        type=_not_negative,
-        default=10,
-        metavar='N',
-        help='in which file and model take turns for the latency; 0 leaves it out '
-        '(default: %(default)s)',
-    )
+    opsets = f'of ONNX, {OPSETS[0]} to {OPSETS[-1]} (default: %(default)s)'
+    add('--opset', type=int, default=OPSET, metavar='N', help=opsets)
+    rounds = 'in which file and model take turns for the latency; 0 for none (default: %(default)s)'
+    add('--rounds', type=at_least(0), default=10, metavar='N', help=rounds)
     add('--json', action='store_true', help='print everything as JSON in the last line')
-    return parser
-
-
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
-def _not_negative(text: str) -> int:
-    if int(text) < 0:
-        raise ValueError(text)
-    return int(text)
-
-
-_positive.__name__ = 'positive whole number'  # argparse puts it into its sentence
-_not_negative.__name__ = 'whole number'
-
-
-def _shape(sides: list[int] | None) -> Shape | None:
-    if sides is None:
-        return None
-    if len(sides) > 2:
-        raise UserError(f'--shape takes height and width, or one side, not {len(sides)} numbers')
-    return sides[0], sides[-1]
-
-
-def _made_for(model: nn.Module) -> Shape:
-    size = getattr(getattr(model, 'backbone', None), 'img_size', None)
-    if not (isinstance(size, tuple) and len(size) == 2):
-        raise UserError('the backbone does not say which size it is made for: give --shape H W')
-    return size
 
 
 def _notes(cfg: Config) -> dict:
@@ -153,9 +97,9 @@ def _print(report: Report, out: Path, notes: dict) -> None:
     batch = 'any' if report.dynamic_batch else report.batch
     opset = f' opset {report.opset}' if report.opset else ''
     print(f'{out}: {report.format}{opset}, {report.bytes / 1e6:.1f} MB')
-    print(
-        f'input: {INPUT} ({batch}, 3, {report.shape[0]}, {report.shape[1]}), float32, {_how(notes)}'
-    )
+    how = ', (x - mean) / std, mean {mean}, std {std}'.format(**notes) if notes['mean'] else ''
+    size = ', '.join(map(str, (batch, report.channels, *report.shape)))
+    print(f'input: {INPUT} ({size}), float32, {notes["channels"]}{how}')
     for name, (_, *rest) in report.outputs.items():
         print(f'output: {name} ({", ".join(map(str, [batch, *rest]))})')
     print(
@@ -170,11 +114,7 @@ def _print(report: Report, out: Path, notes: dict) -> None:
         )
 
 
-def _how(notes: dict) -> str:
-    if not notes['mean']:
-        return notes['channels']
-    return f'{notes["channels"]}, (x - mean) / std, mean {notes["mean"]}, std {notes["std"]}'
-
+main = CommandLine(export_onnx, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -4,10 +4,12 @@ A classifier's class scores at every position of its last map are kept, the stro
 one small file for each picture. The maps teach a classifier of ours: see docs/token_labels.md.
 """
 
+import argparse
 import importlib.util
 import sys
 
-from heracles_mm.cli.running import OneLineParser, run_tool
+from heracles_mm.cli.arguments import OneLineParser, add_trust_checkpoint, at_least
+from heracles_mm.cli.running import CommandLine
 from heracles_mm.errors import UserError
 
 NAME = 'make_token_labels'
@@ -17,18 +19,8 @@ EXAMPLES = (
 )
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Make label maps; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: make_token_labels(argv))
-
-
-def make_token_labels(argv: list[str] | None) -> None:
-    """Parse ``argv`` and write the maps that are not there yet."""
-    args = _parser().parse_args(argv)
-    part, parts = _shard(args.shard)
-    for name in ('topk', 'grid', 'batch_size'):
-        if getattr(args, name) < 1:
-            raise UserError(f'--{name.replace("_", "-")} must be at least 1')
+def make_token_labels(args: argparse.Namespace) -> None:
+    """Make label maps of a folder of pictures from an mmpretrain classifier."""
     if importlib.util.find_spec('mmpretrain') is None:
         raise UserError(
             'label maps need mmpretrain, which is not installed: pip install '
@@ -47,49 +39,33 @@ def make_token_labels(argv: list[str] | None) -> None:
     )
     keep_manifest(manifest, args.label_maps, pictures)
     maker = LabelMapMaker(scores, manifest, args.pictures, args.label_maps)
+    part, parts = args.shard
     maker.run(pictures[part - 1 :: parts], args.batch_size, args.workers)
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=NAME,
-        description='Make label maps of a folder of pictures from an mmpretrain classifier.',
-        examples=EXAMPLES,
-        allow_abbrev=False,
-    )
-    parser.add_argument('classifier', help="config file, or a name of mmpretrain's list_models")
-    parser.add_argument('pictures', help='folder of pictures, such as data/imagenet/train')
-    parser.add_argument('label_maps', help='folder for the maps, which mirrors the pictures')
-    parser.add_argument(
-        '--checkpoint', help='weights, file or URL (default: those of the name, where it has some)'
-    )
-    parser.add_argument('--topk', type=int, default=5, help='classes a position (default: 5)')
-    parser.add_argument(
-        '--grid',
-        type=int,
-        default=18,
-        help='positions on each axis (default: 18); pictures are resized to this times the last '
-        "map's stride",
-    )
-    parser.add_argument(
-        '--shard', default='1/1', metavar='I/N', help='make the I-th of N equal parts, I from 1'
-    )
-    parser.add_argument('--batch-size', type=int, default=16)
-    parser.add_argument('--workers', type=int, default=2, help='processes that read pictures')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='let the checkpoint hold Python objects, which may run code when loaded',
-    )
-    return parser
+def _add_arguments(parser: OneLineParser) -> None:
+    add = parser.add_argument
+    add('classifier', help="config file, or a name of mmpretrain's list_models")
+    add('pictures', help='folder of pictures, such as data/imagenet/train')
+    add('label_maps', help='folder for the maps, which mirrors the pictures')
+    add('--checkpoint', help='weights, file or URL (default: those of the name, if it has some)')
+    add('--topk', type=at_least(1), default=5, help='classes a position (default: 5)')
+    grid = "positions on each axis (default: 18); pictures get this times the last map's stride"
+    add('--grid', type=at_least(1), default=18, help=grid)
+    add('--shard', type=_shard, default='1/1', metavar='I/N', help='make the I-th of N equal parts')
+    add('--batch-size', type=at_least(1), default=16)
+    add('--workers', type=int, default=2, help='processes that read pictures')
+    add_trust_checkpoint(parser)
 
 
 def _shard(text: str) -> tuple[int, int]:
     part, _, parts = text.partition('/')
     if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
-        raise UserError(f'--shard takes I/N with I from 1 to N, such as 2/8, got {text!r}')
+        raise argparse.ArgumentTypeError(f'takes I/N with I from 1 to N, such as 2/8, got {text!r}')
     return int(part), int(parts)
 
+
+main = CommandLine(make_token_labels, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

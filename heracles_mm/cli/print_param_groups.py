@@ -5,6 +5,7 @@ config on the CPU, without data or weights, and prints one line for each pair of
 weight decay: as the config says, and beside it without layer decay, or with ``--decay-rate``.
 """
 
+import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -14,11 +15,11 @@ from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
-from heracles_mm.cli.common import config_parser, parse, read_config, type_name
-from heracles_mm.cli.running import OneLineParser, run_tool
+from heracles_mm.cli import common
+from heracles_mm.cli.arguments import OneLineParser, add_config
+from heracles_mm.cli.running import CommandLine
 from heracles_mm.engine import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.param_groups import format_param_groups, param_groups
-from heracles_mm.errors import UserError
 
 NAME = 'print_param_groups'
 EXAMPLES = (
@@ -28,18 +29,9 @@ EXAMPLES = (
 LAYER_DECAY = LayerDecayOptimWrapperConstructor.__name__
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print the tables; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: print_param_groups(argv))
-
-
-def print_param_groups(argv: list[str] | None) -> None:
-    """Parse ``argv`` and print, raising the errors that ``main`` turns into a sentence."""
-    args = parse(_parser(), argv)
-    cfg = read_config(args)
-    for key in ('model', 'optim_wrapper'):
-        if not cfg.get(key):
-            raise UserError(f'the config {args.config} has no {key}, so there are no groups')
+def print_param_groups(args: argparse.Namespace) -> None:
+    """Print the parameter groups of a config before training."""
+    cfg = common.read_config(args, 'model', 'optim_wrapper')
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     MMLogger.get_instance(NAME, log_level='ERROR')  # mmengine logs a line for each parameter
     model = MODELS.build(cfg.model)
@@ -48,22 +40,17 @@ def print_param_groups(argv: list[str] | None) -> None:
         for title, wrapper in _choices(cfg, args.decay_rate).items()
     }
     if args.json:
-        plain = {title: [asdict(group) for group in found] for title, found in groups.items()}
-        print(json.dumps({'config': args.config, 'groups': plain}))
+        print(json.dumps({'config': args.config, 'groups': groups}, default=asdict))
         return
     for title, found in groups.items():
         print(f'{title}:\n{format_param_groups(found)}\n')
 
 
-def _parser() -> OneLineParser:
-    parser = config_parser(
-        NAME, 'Print the parameter groups of a config before training.', examples=EXAMPLES
-    )
-    parser.add_argument(
-        '--decay-rate', type=float, metavar='R', help='print the groups with this layer decay too'
-    )
+def _add_arguments(parser: OneLineParser) -> None:
+    add_config(parser)
+    rate = 'print the groups with this layer decay too'
+    parser.add_argument('--decay-rate', type=float, metavar='R', help=rate)
     parser.add_argument('--json', action='store_true', help='print one JSON object instead')
-    return parser
 
 
 def _choices(cfg: Config, decay_rate: float | None) -> dict[str, ConfigDict]:
@@ -72,11 +59,10 @@ def _choices(cfg: Config, decay_rate: float | None) -> dict[str, ConfigDict]:
     plain = ConfigDict({key: cfg.optim_wrapper[key] for key in keys if key in cfg.optim_wrapper})
     choices = {'as the config says': plain}
     options = dict(plain.get('paramwise_cfg') or {})
-    if type_name({'type': plain.get('constructor', '')}) == LAYER_DECAY:
+    if common.type_name({'type': plain.get('constructor', '')}) == LAYER_DECAY:
         default = {k: v for k, v in options.items() if k != 'decay_rate'}
-        choices['without layer decay'] = ConfigDict(
-            optimizer=plain.optimizer, paramwise_cfg=default
-        )
+        same = {'optimizer': plain.optimizer, 'paramwise_cfg': default}
+        choices['without layer decay'] = ConfigDict(same)
     if decay_rate is not None:
         choices[f'with layer decay {decay_rate:g}'] = ConfigDict(
             optimizer=plain.optimizer,
@@ -85,6 +71,8 @@ def _choices(cfg: Config, decay_rate: float | None) -> dict[str, ConfigDict]:
         )
     return choices
 
+
+main = CommandLine(print_param_groups, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

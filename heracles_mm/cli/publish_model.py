@@ -3,6 +3,7 @@
 ``python -m heracles_mm.cli.publish_model IN OUT`` writes OUT-<first 8 of its sha256>.
 """
 
+import argparse
 import hashlib
 import json
 import sys
@@ -15,22 +16,18 @@ from heracles_mm.checkpoints import CheckpointError, read_checkpoint
 from heracles_mm.checkpoints.recognise import a_few, weights_of
 from heracles_mm.checkpoints.upstream import parameters
 from heracles_mm.checkpoints.writing import check_suffix, checkpoint_bytes, write_whole
-from heracles_mm.cli.running import OneLineParser, run_tool
+from heracles_mm.cli.arguments import OneLineParser
+from heracles_mm.cli.running import CommandLine
 
 NAME = 'publish_model'
+EXAMPLES = ('epoch_12.pth mask_rcnn.pth', 'epoch_310.pth heracles_s.safetensors --ema --json')
 AVERAGED = 'ema_state_dict'
 KEPT_META = ('dataset_meta',)
 """What the libraries' inferencers read: the names and colours of the classes."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Publish; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: publish_model(argv))
-
-
-def publish_model(argv: list[str] | None) -> None:
-    """Parse ``argv`` and publish, raising the errors that ``main`` turns into a sentence."""
-    args = _parser().parse_args(argv)
+def publish_model(args: argparse.Namespace) -> None:
+    """Strip a training checkpoint to its weights, and name it by its content."""
     out = Path(args.out).expanduser()
     check_suffix(out)
     checkpoint = read_checkpoint(args.checkpoint)
@@ -60,23 +57,12 @@ def publish_model(argv: list[str] | None) -> None:
     )
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=NAME,
-        description='Strip a training checkpoint to its weights, and name it by its content.',
-        examples=(
-            'epoch_12.pth mask_rcnn.pth',
-            'epoch_310.pth heracles_s.safetensors --ema --json',
-        ),
-        allow_abbrev=False,
-    )
+def _add_arguments(parser: OneLineParser) -> None:
     parser.add_argument('checkpoint', metavar='IN', help='checkpoint file or URL')
-    parser.add_argument(
-        'out', metavar='OUT', help='*.pth or *.safetensors; its hash is put before the suffix'
-    )
+    out = '*.pth or *.safetensors; its hash is put before the suffix'
+    parser.add_argument('out', metavar='OUT', help=out)
     parser.add_argument('--ema', action='store_true', help='take the averaged weights (EMAHook)')
     parser.add_argument('--json', action='store_true', help='print one JSON object instead')
-    return parser
 
 
 def choose(checkpoint: Any, ema: bool) -> tuple[dict[str, Tensor], str]:
@@ -104,6 +90,8 @@ def choose(checkpoint: Any, ema: bool) -> tuple[dict[str, Tensor], str]:
         'weights as training left them (--ema takes the averaged ones)'
     )
 
+
+main = CommandLine(publish_model, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

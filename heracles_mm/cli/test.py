@@ -4,6 +4,7 @@
 all three libraries.
 """
 
+import argparse
 import json
 import math
 import os
@@ -14,17 +15,9 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 from mmengine.registry import METRICS
 
-from heracles_mm.cli.common import (
-    check_checkpoint_path,
-    check_data,
-    default_loader_settings,
-    load_config,
-    open_runner,
-    parse,
-    tool_parser,
-    type_name,
-)
-from heracles_mm.cli.running import OneLineParser, run_tool
+from heracles_mm.cli import common
+from heracles_mm.cli.arguments import OneLineParser, add_runner
+from heracles_mm.cli.running import CommandLine
 from heracles_mm.errors import UserError
 
 NAME = 'test'
@@ -40,25 +33,14 @@ DRAWING_HOOKS = {
     'SegVisualizationHook': ('draw', None),  # mmseg: the visualizer has the folder
     'VisualizationHook': ('enable', 'out_dir'),  # mmpretrain
 }
-"""The options that make each library's hook draw, and that say where to."""
+"""The options that make each library's hook draw, and where to."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Evaluate; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: test(argv))
-
-
-def test(argv: list[str] | None) -> None:
-    """Parse ``argv`` and evaluate, raising the errors that ``main`` turns into a sentence."""
-    args = parse(_parser(), argv)
-    cfg = load_config(args)
-    check_checkpoint_path(args.checkpoint)
+def test(args: argparse.Namespace) -> None:
+    """Evaluate a checkpoint with an mmdet, mmseg or mmpretrain config."""
+    cfg = common.load_config(args, 'test_dataloader', 'test_cfg', 'test_evaluator')
+    common.check_checkpoint_path(args.checkpoint)
     cfg.load_from, cfg.resume = args.checkpoint, False
-    if not all(cfg.get(key) for key in ('test_dataloader', 'test_cfg', 'test_evaluator')):
-        raise UserError(
-            f'the config {args.config} has nothing to test on: it needs test_dataloader, test_cfg '
-            'and test_evaluator'
-        )
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out writes a pickle: its name must end in .pkl, not {args.out}')
     if args.tta and args.show_dir and cfg.get('default_scope') == 'mmpretrain':
@@ -67,10 +49,10 @@ def test(argv: list[str] | None) -> None:
         _draw_into(cfg, args.show_dir)
     if args.tta:
         _use_tta(cfg, args.config)
-    check_data(cfg, STAGES)
-    default_loader_settings(cfg, STAGES)
+    common.check_data(NAME, cfg, STAGES)
+    common.default_loader_settings(cfg, STAGES)
     trusted = args.checkpoint if args.trust_checkpoint else None
-    with open_runner(NAME, cfg, trusted) as runner:
+    with common.open_runner(NAME, cfg, trusted) as runner:
         if args.out:
             is_det = cfg.get('default_scope') == 'mmdet'  # which packs masks as run lengths
             kind = 'mmdet.DumpDetResults' if is_det else 'DumpResults'
@@ -81,24 +63,14 @@ def test(argv: list[str] | None) -> None:
         print(json.dumps({name: _plain(value) for name, value in metrics.items()}))
 
 
-def _parser() -> OneLineParser:
-    parser = tool_parser(
-        NAME,
-        'Evaluate a checkpoint with an mmdet, mmseg or mmpretrain config.',
-        examples=EXAMPLES,
-    )
+def _add_arguments(parser: OneLineParser) -> None:
+    add_runner(parser)
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('--out', metavar='FILE.pkl', help='save the predictions as a pickle')
     parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the predictions')
-    parser.add_argument(
-        '--tta',
-        action='store_true',
-        help="test-time augmentation, by the config's tta_model and tta_pipeline",
-    )
-    parser.add_argument(
-        '--json', action='store_true', help='print the metrics as a JSON object in the last line'
-    )
-    return parser
+    tta = "test-time augmentation, by the config's tta_model and tta_pipeline"
+    parser.add_argument('--tta', action='store_true', help=tta)
+    parser.add_argument('--json', action='store_true', help='print the metrics as JSON, last')
 
 
 def _plain(value: Any) -> Any:
@@ -112,7 +84,7 @@ def _plain(value: Any) -> Any:
 def _draw_into(cfg: Config, folder: str) -> None:
     folder = os.path.abspath(folder)
     hook = (cfg.get('default_hooks') or {}).get('visualization') or {}
-    name = type_name(hook)
+    name = common.type_name(hook)
     if name not in DRAWING_HOOKS:
         raise UserError(
             "--show-dir needs the library's visualization hook in default_hooks, such as "
@@ -136,6 +108,8 @@ def _use_tta(cfg: Config, config_path: str) -> None:
         dataset = dataset.dataset
     dataset.pipeline = cfg.tta_pipeline
 
+
+main = CommandLine(test, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -2,30 +2,19 @@
 
 One tool for the three libraries, because the config's ``default_scope`` already decides. The flags
 are mmdet's. Checkpoints are written as plain data and read safely, and mistakes that can be seen
-beforehand (a missing data set, checkpoint or base file) are told before anything is built.
+beforehand (a missing data set, checkpoint or base file) stop it before anything is built.
 """
 
+import argparse
 import sys
 
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from heracles_mm.checkpoints import (
-    latest_checkpoint,
-    read_checkpoint,
-    read_plain_checkpoints_only,
-)
-from heracles_mm.cli.common import (
-    check_checkpoint_path,
-    check_data,
-    default_loader_settings,
-    load_config,
-    open_runner,
-    parse,
-    tool_parser,
-    type_name,
-)
-from heracles_mm.cli.running import OneLineParser, print_line, run_tool
+from heracles_mm.checkpoints import latest_checkpoint, read_checkpoint, read_plain_checkpoints_only
+from heracles_mm.cli import common
+from heracles_mm.cli.arguments import OneLineParser, add_runner
+from heracles_mm.cli.running import CommandLine, print_line
 from heracles_mm.errors import UserError
 
 NAME = 'train'
@@ -37,53 +26,38 @@ EXAMPLES = (
 )
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Train; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: train(argv))
-
-
-def train(argv: list[str] | None) -> None:
-    """Parse ``argv`` and train, raising the errors that ``main`` turns into a sentence."""
-    args = parse(_parser(), argv)
-    cfg = load_config(args)
+def train(args: argparse.Namespace) -> None:
+    """Train a model from an mmdet, mmseg or mmpretrain config."""
+    cfg = common.load_config(args)
     if args.amp:
         _use_amp(cfg)
     if args.auto_scale_lr:
         _use_auto_scale_lr(cfg)
     _choose_checkpoint(cfg, args.resume)
-    check_data(cfg, STAGES if cfg.get('val_cfg') else STAGES[:1])
-    default_loader_settings(cfg, STAGES)
+    common.check_data(NAME, cfg, STAGES if cfg.get('val_cfg') else STAGES[:1])
+    common.default_loader_settings(cfg, STAGES)
     trusted = cfg.get('load_from') if args.trust_checkpoint else None
     _take_up_seed(cfg, trusted)
-    with open_runner(NAME, cfg, trusted) as runner:
+    with common.open_runner(NAME, cfg, trusted) as runner:
         runner.train()
 
 
-def _parser() -> OneLineParser:
-    parser = tool_parser(
-        NAME, 'Train a model from an mmdet, mmseg or mmpretrain config.', examples=EXAMPLES
-    )
+def _add_arguments(parser: OneLineParser) -> None:
+    add_runner(parser)
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision (GPU only)')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help="scale the learning rate by batch size over the config's base_batch_size",
+    scale = "scale the learning rate by batch size over the config's base_batch_size"
+    parser.add_argument('--auto-scale-lr', action='store_true', help=scale)
+    resume = (
+        'continue from this checkpoint, or without a value from the newest in the work folder '
+        '(from the beginning where there is none)'
     )
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='CHECKPOINT',
-        help='continue from this checkpoint, or without a value from the newest in the work folder '
-        '(from the beginning where there is none)',
-    )
-    return parser
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT', help=resume)
 
 
 def _use_amp(cfg: Config) -> None:
     if get_device() in ('cpu', 'mps'):
         raise UserError('--amp needs a GPU and none is visible: run without it')
-    kind = type_name(cfg.optim_wrapper) or 'OptimWrapper'
+    kind = common.type_name(cfg.optim_wrapper) or 'OptimWrapper'
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise UserError(f'--amp replaces OptimWrapper, but this config trains with {kind}')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
@@ -103,7 +77,7 @@ def _use_auto_scale_lr(cfg: Config) -> None:
 def _choose_checkpoint(cfg: Config, resume: str | None) -> None:
     """Turn --resume into the config's ``resume`` and ``load_from``, with a file that exists.
 
-    Where 'auto' finds nothing, training starts from the beginning and says so: the same command
+    Where 'auto' finds nothing, training starts from the beginning, with a message: the same command
     line can then be queued again and again on a cluster that takes machines away.
     """
     if resume is None and cfg.get('resume'):
@@ -119,7 +93,7 @@ def _choose_checkpoint(cfg: Config, resume: str | None) -> None:
     if resume is not None:
         cfg.load_from = resume
     if cfg.get('load_from'):
-        check_checkpoint_path(cfg.load_from)
+        common.check_checkpoint_path(cfg.load_from)
 
 
 def _take_up_seed(cfg: Config, trusted: str | None) -> None:
@@ -130,12 +104,14 @@ def _take_up_seed(cfg: Config, trusted: str | None) -> None:
     if not cfg.resume or (cfg.get('randomness') or {}).get('seed') is not None:
         return
     with read_plain_checkpoints_only(trusted):
-        checkpoint = read_checkpoint(cfg.load_from)
+        checkpoint = read_checkpoint(cfg.load_from, mmap=True)
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     seed = meta.get('seed') if isinstance(meta, dict) else None
     if isinstance(seed, int):
         cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
 
+
+main = CommandLine(train, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -16,34 +16,17 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
+from heracles_mm import visualization
 from heracles_mm.backbones.pyramid import SMALLEST_INPUT, Pyramid
-from heracles_mm.cli.common import (
-    check_checkpoint_path,
-    check_data,
-    config_parser,
-    parse,
-    read_config,
-)
+from heracles_mm.cli import common
+from heracles_mm.cli.arguments import OneLineParser, add_config, height_and_width
 from heracles_mm.cli.progress import Steps
-from heracles_mm.cli.running import OneLineParser, run_tool
+from heracles_mm.cli.running import CommandLine
 from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model
-from heracles_mm.visualization import (
-    LEAST_SCORE,
-    check_picture_path,
-    counts_epochs,
-    effective_receptive_field,
-    find_scalars,
-    plot_activations,
-    plot_channels,
-    plot_features,
-    plot_filters,
-    plot_gates,
-    plot_receptive_fields,
-    plot_runs,
-    read_scalars,
-    save_figure,
-)
+from heracles_mm.visualization.curves import counts_epochs
+from heracles_mm.visualization.figures import check_picture_path
+from heracles_mm.visualization.predictions import LEAST_SCORE
 from heracles_mm.visualization.trained_backbone import read_picture, trained_backbone
 
 NAME = 'visualize'
@@ -54,37 +37,27 @@ NOISE = 4
 """Pictures of noise where none is given."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Draw; ``argv`` defaults to the command line. Returns the exit code."""
-    return run_tool(NAME, lambda: visualize(argv))
-
-
-def visualize(argv: list[str] | None) -> None:
-    """Parse ``argv`` and draw, raising the errors that ``main`` turns into a sentence."""
-    args = parse(_parser(), argv)
+def visualize(args: argparse.Namespace) -> None:
+    """Draw what a model or a run holds, as one PNG or SVG file."""
     out = Path(args.out).expanduser()
-    try:
-        check_picture_path(out)
-        figure = args.draw(args)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    save_figure(figure, out)
+    check_picture_path(out)
+    visualization.save_figure(args.draw(args), out)
     print(f'{out}: {out.stat().st_size / 1000:.0f} kB')
 
 
 def _filters(args: argparse.Namespace) -> Figure:
     _, backbone = _load(args)
-    return plot_filters(backbone) if args.stage is None else plot_channels(backbone, args.stage)
+    return (
+        visualization.plot_filters(backbone)
+        if args.stage is None
+        else visualization.plot_channels(backbone, args.stage)
+    )
 
 
-def _gates(args: argparse.Namespace) -> Figure:
+def _of_a_picture(args: argparse.Namespace) -> Figure:
     cfg, backbone = _load(args)
-    return plot_gates(backbone, _picture(args, cfg, backbone))
-
-
-def _features(args: argparse.Namespace) -> Figure:
-    cfg, backbone = _load(args)
-    return plot_features(backbone, _picture(args, cfg, backbone))
+    plot = visualization.plot_gates if args.what == 'gates' else visualization.plot_features
+    return plot(backbone, _picture(args, cfg, backbone))
 
 
 def _receptive_field(args: argparse.Namespace) -> Figure:
@@ -94,8 +67,8 @@ def _receptive_field(args: argparse.Namespace) -> Figure:
     with Steps(NAME, len(stages)) as steps:
         for stage in stages:
             steps.step(f'stage {stage}')
-            fields[stage] = effective_receptive_field(backbone, pictures, stage)
-    return plot_receptive_fields(type(backbone).__name__, fields)
+            fields[stage] = visualization.effective_receptive_field(backbone, pictures, stage)
+    return visualization.plot_receptive_fields(type(backbone).__name__, fields)
 
 
 def _activations(args: argparse.Namespace) -> Figure:
@@ -104,17 +77,13 @@ def _activations(args: argparse.Namespace) -> Figure:
     backbones = {'fresh' if args.checkpoint is None else 'trained': trained}
     if args.checkpoint is not None:
         backbones['fresh'] = trained_backbone(cfg, None)
-    return plot_activations(backbones, pictures)
+    return visualization.plot_activations(backbones, pictures)
 
 
 def _predictions(args: argparse.Namespace) -> Figure:
-    from heracles_mm.visualization.predictions import plot_predictions  # needs mmcv
-
-    cfg = read_config(args)
-    if not (cfg.get('model') and cfg.get('val_dataloader')):
-        raise UserError(f'the config {args.config} needs model and val_dataloader to draw from')
-    check_checkpoint_path(args.checkpoint)
-    check_data(cfg, ('val',))
+    cfg = common.read_config(args, 'model', 'val_dataloader')
+    common.check_checkpoint_path(args.checkpoint)
+    common.check_data(NAME, cfg, ('val',))
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     indices = args.index or range(min(PICTURES, len(dataset)))
@@ -122,38 +91,32 @@ def _predictions(args: argparse.Namespace) -> Figure:
         raise UserError(f'--index takes 0 to {len(dataset) - 1}, the pictures of val_dataloader')
     MMLogger.get_instance(NAME, log_level='WARNING')  # a complete load is silent
     model = build_model(cfg, args.checkpoint, only_backbone=False)
-    return plot_predictions(cfg, model, dataset, indices, args.score)
+    return visualization.plot_predictions(cfg, model, dataset, indices, args.score)
 
 
 def _curves(args: argparse.Namespace) -> Figure:
-    files = {run.resolve().name: find_scalars(run) for run in map(Path, args.run)}
+    files = {run.resolve().name: visualization.find_scalars(run) for run in map(Path, args.run)}
     if len(files) < len(args.run):
         raise UserError('two of the runs have the same folder name, which is their legend')
     panels = {}
     for scalar in args.scalars:
-        curves = {name: read_scalars(file, scalar) for name, file in files.items()}
+        curves = {name: visualization.read_scalars(file, scalar) for name, file in files.items()}
         epochs = {counts_epochs(file, scalar) for file in files.values()}
         if len(epochs) > 1:
             raise UserError(f'{scalar} is logged by epoch in one run and by step in another')
         panels[scalar] = ('epoch' if epochs.pop() else 'training step', curves)
-    return plot_runs(panels)
+    return visualization.plot_runs(panels)
 
 
 def _load(args: argparse.Namespace) -> tuple[Config, Pyramid]:
-    cfg = read_config(args)
+    cfg = common.read_config(args)
     torch.manual_seed(0)
     return cfg, trained_backbone(cfg, args.checkpoint)
 
 
 def _picture(args: argparse.Namespace, cfg: Config, backbone: Pyramid) -> Tensor:
     """The picture of --image, or noise, of the size of --size."""
-    sides = args.size or backbone.img_size
-    if len(sides) > 2 or min(sides) < SMALLEST_INPUT:
-        raise UserError(
-            f'--size takes a side or height and width of at least {SMALLEST_INPUT} px, '
-            f'got {" ".join(map(str, sides))}'
-        )
-    size = sides[0], sides[-1]
+    size = height_and_width('--size', args.size or backbone.img_size, SMALLEST_INPUT)
     if args.image is None:
         return torch.randn(NOISE, 3, *size, generator=torch.Generator().manual_seed(0))
     return read_picture(args.image, cfg, size)
@@ -161,10 +124,15 @@ def _picture(args: argparse.Namespace, cfg: Config, backbone: Pyramid) -> Tensor
 
 WHATS: dict[str, tuple[Callable[[argparse.Namespace], Figure], str]] = {
     'filters': (_filters, "frequency responses of Heracles' filters, or |K^| of HAMSA's kernels"),
-    'gates': (_gates, "HAMSA's SpectralPulseNet gates of a picture"),
+    'gates': (_of_a_picture, "HAMSA's SpectralPulseNet gates of a picture"),
     'receptive-field': (_receptive_field, 'effective receptive field of stages'),
-    'features': (_features, 'maps of every stage of a picture'),
+    'features': (_of_a_picture, 'maps of every stage of a picture'),
     'activations': (_activations, 'scale of the activations, block by block'),
+    'predictions': (
+        _predictions,
+        'predictions beside ground truth, of the val data: boxes, label maps or classes',
+    ),
+    'curves': (_curves, 'training curves from logs, several runs on one plot'),
 }
 EXAMPLES = (
     'filters configs/heracles_nano_parts.py epoch_10.pth --out filters.png',
@@ -175,82 +143,40 @@ EXAMPLES = (
 )
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=NAME,
-        description=__doc__.split('\n\n')[1],
-        examples=EXAMPLES,
-        allow_abbrev=False,
-    )
+def _add_arguments(parser: OneLineParser) -> None:
     what = parser.add_subparsers(metavar='WHAT', required=True, dest='what')
     for name, (draw, description) in WHATS.items():
-        one = what.add_parser(
-            name,
-            parents=[config_parser(NAME, description)],
-            description=description,
-            help=description,
-            conflict_handler='resolve',
-        )
-        one.add_argument('checkpoint', nargs='?', help='weights (default: fresh ones)')
-        if name == 'filters':
-            one.add_argument(
-                '--stage', type=int, metavar='N', help="single channels of this stage's blocks"
-            )
-        else:
-            one.add_argument(
-                '--image',
-                required=name in ('gates', 'features'),
-                metavar='FILE',
-                help='picture to look at, cut to the middle'
-                + ('' if name in ('gates', 'features') else ' (default: noise)'),
-            )
-            one.add_argument(
-                '--size',
-                nargs='+',
-                type=int,
-                metavar='PX',
-                help="side, or height and width, in px (default: the backbone's img_size)",
-            )
-        if name == 'receptive-field':
-            one.add_argument(
-                '--stage', nargs='+', type=int, metavar='N', help='stages (default: all)'
-            )
+        one = what.add_parser(name, description=description, help=description)
         one.set_defaults(draw=draw)
-    description = 'predictions beside ground truth, of the val data: boxes, label maps or classes'
-    predictions = what.add_parser(
-        'predictions',
-        parents=[config_parser(NAME, description)],
-        description=description,
-        help=description,
-        conflict_handler='resolve',
-    )
-    predictions.add_argument('checkpoint', help='weights of the whole model')
-    predictions.add_argument(
-        '--index',
-        nargs='+',
-        type=int,
-        metavar='I',
-        help=f'numbers of pictures in the data set, from 0 (default: the first {PICTURES})',
-    )
-    predictions.add_argument(
-        '--score',
-        type=float,
-        default=LEAST_SCORE,
-        metavar='S',
-        help='least score of the detections shown (default: %(default)s)',
-    )
-    predictions.set_defaults(draw=_predictions)
-    description = 'training curves from logs, several runs on one plot'
-    curves = what.add_parser('curves', description=description, help=description)
-    curves.add_argument('run', nargs='+', help='work folder, or a scalars.json')
-    curves.add_argument(
-        '--scalars', nargs='+', default=['loss'], metavar='NAME', help='panels (default: loss)'
-    )
-    curves.set_defaults(draw=_curves)
-    for one in what.choices.values():
-        one.add_argument('--out', required=True, metavar='FILE', help='*.png or *.svg')
-    return parser
+        add = one.add_argument
+        add('--out', required=True, metavar='FILE', help='*.png or *.svg')
+        if name == 'curves':
+            add('run', nargs='+', help='work folder, or a scalars.json')
+            panels = 'panels (default: loss)'
+            add('--scalars', nargs='+', default=['loss'], metavar='NAME', help=panels)
+            continue
+        add_config(one)
+        if name == 'predictions':
+            add('checkpoint', help='weights of the whole model')
+            index = f'numbers of pictures in the data set (default: the first {PICTURES})'
+            add('--index', nargs='+', type=int, metavar='I', help=index)
+            score = 'least score of the detections shown (default: %(default)s)'
+            add('--score', type=float, default=LEAST_SCORE, metavar='S', help=score)
+            continue
+        add('checkpoint', nargs='?', help='weights (default: fresh ones)')
+        if name == 'filters':
+            add('--stage', type=int, metavar='N', help="single channels of this stage's blocks")
+            continue
+        if name == 'receptive-field':
+            add('--stage', nargs='+', type=int, metavar='N', help='stages (default: all)')
+        needed = name in ('gates', 'features')
+        image = 'picture to look at, cut to the middle' + ('' if needed else ' (default: noise)')
+        add('--image', required=needed, metavar='FILE', help=image)
+        size = "side, or height and width, in px (default: the backbone's img_size)"
+        add('--size', nargs='+', type=int, metavar='PX', help=size)
 
+
+main = CommandLine(visualize, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -27,11 +27,7 @@ CLASSIFIERS = {
 }
 DETECTORS = {('Hamsa', 's'): Published(52e6, 292e9, MASK_RCNN)}
 OPTIONS = dict(
-    spectral_stages=1,
-    hartley_product='gate',
-    kv_grid=None,
-    fft_axes='tokens',
-    kernel='complex',
+    spectral_stages=1, hartley_product='gate', kv_grid=None, fft_axes='tokens', kernel='complex'
 )
 """What the options of a backbone are in the papers' models."""
 
@@ -44,6 +40,5 @@ def published_figures(model: ConfigDict, shape: tuple[int, int]) -> Published | 
     key = (str(backbone.get('type')).rpartition('.')[2], str(backbone.get('arch', 's')))
     if 'roi_head' in model:
         return DETECTORS.get(key) if sorted(shape) == [800, 1280] else None
-    if str(model.get('type')).endswith('Classifier'):
-        return CLASSIFIERS.get(key) if shape == (224, 224) else None
-    return None
+    classifier = str(model.get('type')).endswith('Classifier') and shape == (224, 224)
+    return CLASSIFIERS.get(key) if classifier else None

@@ -1,33 +1,139 @@
-"""Do the classes of data and model agree?"""
+"""Do the classes of data and model agree, and has each class its pictures?"""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from heracles_mm.data_checks.listing import shortened
+from heracles_mm.data_checks.findings import Odd, missing_files, missing_pictures, shortened
 
 
-def class_fault(classes: Any, numbers: Sequence[tuple[str, int]], owner: str) -> str | None:
-    """Return one sentence about classes that are no names or not as many as needed, or None.
+def class_findings(
+    classes: Any, counts: Sequence[tuple[str, int]], holder: str, least: float, most: float
+) -> Iterator[str]:
+    """Find ``classes`` of ``holder`` that are no names, or not as many as each of ``counts``.
 
-    Args:
-        classes: of the data; None where they do not say.
-        numbers: the config's option and its value, for each that must be the number of classes.
-        owner: what has the classes.
+    ``classes`` is None where the data do not say; ``counts`` are options and their values. Below
+    ``least`` and above ``most`` another number is certainly wrong, else odd.
     """
-    if classes is None:
-        return None
     if isinstance(classes, str):
-        return (
-            f'the classes of {owner} are the text {classes!r}: a single class is written with a '
+        yield (
+            f'the classes of {holder} are the text {classes!r}: a single class is written with a '
             f'comma, metainfo=dict(classes=({classes!r},))'
         )
-    if len(classes) == 0:
-        return f'the data of {owner} have no classes: name them with metainfo=dict(classes=(...))'
-    for option, number in numbers:
-        if number != len(classes):
-            return (
-                f'{owner} has {len(classes)} classes ({shortened(list(classes))}) and {option} is '
-                f'{number}: make them equal, by --cfg-options {option}={len(classes)} or by '
-                'metainfo=dict(classes=(...)) of the data sets'
+    elif classes is not None and len(classes) == 0:
+        yield f'the data of {holder} have no classes: name them with metainfo=dict(classes=(...))'
+    elif classes is not None:
+        for option, number in counts:
+            if number != len(classes):
+                text = (
+                    f'{holder} has {len(classes)} classes ({shortened(classes)}) and '
+                    f'{option} is {number}: make them equal, by --cfg-options '
+                    f'{option}={len(classes)} or by metainfo=dict(classes=(...)) of the data sets'
+                )
+                yield Odd(text) if least <= number <= most else text
+
+
+def folder_findings(
+    folder: str, endings: tuple[str, ...], named: Sequence | None, counts: Sequence[tuple[str, int]]
+) -> Generator[str, None, tuple[list[str], list[str]]]:
+    """Find what is wrong with folders in ``folder``, which mmpretrain sorts into labels 0, 1, ...
+
+    ``endings`` are those of picture files, ``named`` the classes of ``metainfo``, ``counts`` as for
+    :func:`class_findings`.
+
+    Returns:
+        The names of the classes, and the paths of the pictures.
+    """
+    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    pictures = [picture_files(os.path.join(folder, name), endings) for name in classes]
+    if not any(pictures):
+        what = 'no pictures in folders' if classes else 'no folders'
+        yield (
+            f'{folder} holds {what}: it needs one folder per class with the pictures in it (they '
+            f'end in {", ".join(endings)}), or the data set an ann_file of lines "picture label"'
+        )
+    elif empty := [name for name, files in zip(classes, pictures, strict=True) if not files]:
+        yield Odd(
+            f'{len(empty)} of the {len(classes)} class folders of {folder} hold no picture '
+            f'({shortened(empty)}; pictures end in {", ".join(endings)})'
+        )
+    used = max((i + 1 for i, files in enumerate(pictures) if files), default=0)
+    if named:
+        option = [('the number of classes in metainfo', len(named))]
+        yield from class_findings(classes, option, folder, len(classes), len(classes))
+    else:
+        yield from class_findings(classes or None, counts, folder, used, float('inf'))
+    return classes, [path for files in pictures for path in files]
+
+
+def picture_files(folder: str, endings: tuple[str, ...]) -> list[str]:
+    """The pictures at any depth in ``folder`` that mmpretrain takes."""
+    return [
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in sorted(names)
+        if name.lower().endswith(endings) and not name.startswith('.')
+    ]
+
+
+def label_findings(
+    path: str, folder: str, num_classes: int | None, with_label: bool, loader: Any
+) -> Generator[str, None, list[str]]:
+    """Find the first wrong line of the list ``path``, or pictures that are not in ``folder``.
+
+    Lines are "picture label" or, without labels, "picture"; labels are 0 to ``num_classes - 1``.
+
+    Returns:
+        The paths of the pictures that are there.
+    """
+    names, labels = [], set()
+    with open(path, encoding='utf-8') as file:
+        for number, line in enumerate(file, start=1):
+            name, _, label = line.strip().rpartition(' ') if with_label else (line.strip(), '', '0')
+            if not name or not label.lstrip('+-').isdecimal():
+                yield f'line {number} of {path} is not "picture label": {line.strip()[:80]!r}'
+                return []
+            if int(label) < 0 or (num_classes is not None and int(label) >= num_classes):
+                allowed = 'from 0' if num_classes is None else f'0 to {num_classes - 1}'
+                yield (
+                    f'line {number} of {path} has the label {label}, and labels are {allowed}: '
+                    "correct it, or set the head's num_classes"
+                )
+                return []
+            names.append(os.path.join(folder, name))
+            labels.add(int(label))
+    if not names:
+        yield f'the list {path} is empty: copy or make it again'
+    if with_label and num_classes is not None and names and len(labels) < num_classes:
+        absent = [label for label in range(num_classes) if label not in labels]
+        yield Odd(
+            f'{len(absent)} of the {num_classes} labels of the head are in no line of {path} '
+            f'({shortened(absent)})'
+        )
+    if loader is None:
+        return []
+    for finding in missing_pictures(names, path):
+        yield Odd(finding) if loader.ignore_empty else finding
+    return [name for name in names if name not in set(missing_files(names))]
+
+
+def numbering_findings(train: tuple[str, list], other: tuple[str, list]) -> Iterator[str]:
+    """Find classes whose folders have other numbers in the ``other`` data than in ``train``.
+
+    Each is a folder and the classes in it.
+    """
+    (folder, classes), (other_folder, others) = train, other
+    if absent := [name for name in others if name not in classes]:
+        yield Odd(
+            f'{len(absent)} of the {len(others)} classes of {other_folder} have no folder in '
+            f'{folder} ({shortened(absent)})'
+        )
+    for name in others:
+        if name in classes and classes.index(name) != others.index(name):
+            yield (
+                f'the class {name!r} is label {classes.index(name)} in {folder} and '
+                f'{others.index(name)} in {other_folder}, since labels are numbers of the folders '
+                'in the order of their names: make a folder for each class in both, an empty one '
+                'where there is no picture'
             )
-    return None
+            return

@@ -1,116 +1,335 @@
-"""Say that the content of data does not fit together or to the model, before training."""
+"""Does the content of data fit together and to the model?"""
 
-from collections.abc import Iterator
+import gc
+import os
+import random
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS
+from mmengine.dataset import Compose
+from mmengine.registry import DATASETS, TRANSFORMS
 
-from heracles_mm.data_checks.classes import class_fault
-from heracles_mm.data_checks.coco import coco_fault
-from heracles_mm.data_checks.folders import class_folders, class_folders_fault, label_list_fault
-from heracles_mm.data_checks.listing import missing_pictures
+from heracles_mm.data_checks.classes import (
+    class_findings,
+    folder_findings,
+    label_findings,
+    numbering_findings,
+    picture_files,
+)
+from heracles_mm.data_checks.coco import Contents, Use, coco_findings
+from heracles_mm.data_checks.findings import LEVELS, Odd
+from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findings
+from heracles_mm.data_checks.pictures import (
+    doubled_pictures,
+    find_transform,
+    loaded_sizes,
+    picture_loader,
+)
+from heracles_mm.data_checks.segmentation_maps import Head, map_findings
+from heracles_mm.errors import DataError, UsageError
 
-HEADS = ('bbox_head', 'mask_head')
-"""The parts of an mmdet model whose ``num_classes`` are the data's."""
+HEADS = {
+    'mmdet': ('bbox_head', 'mask_head', 'roi_head.bbox_head', 'roi_head.mask_head'),
+    'mmpretrain': ('head',),
+    'mmseg': ('decode_head', 'auxiliary_head'),
+}
+"""The parts of a model whose ``num_classes`` are the data's."""
+
+STAGES = {'train': 'training', 'val': 'validation', 'test': 'test'}
+LOCAL_RANKS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')
+
+_checked: set[str] = set()
+
+
+def check_data(cfg: Config, stages: tuple[str, ...], warn: Callable[[str], None]) -> None:
+    """Check the data of ``stages`` ('train', 'val', 'test') at the level of ``cfg.check_data``.
+
+    The levels are 'off', 'sample' (the default) and 'full'. Of several processes on a machine only
+    the first looks; the launcher ends the others when that one fails. What was checked in this
+    process before is not checked again.
+
+    Args:
+        cfg: of a run with mmdet, mmseg or mmpretrain.
+        stages: those that the run will have.
+        warn: takes each sentence about what is odd.
+
+    Raises:
+        DataError: one sentence on the first thing that cannot train or is certainly wrong.
+        UsageError: no such level.
+    """
+    level = cfg.get('check_data', 'sample')
+    if level not in LEVELS:
+        raise UsageError(f'check_data is {level!r}, and it can be {", ".join(LEVELS)}')
+    if level == 'off' or any(os.environ.get(name, '0') != '0' for name in LOCAL_RANKS):
+        return
+    model = repr(cfg.get('model'))
+    keys = {stage: repr((cfg.get(f'{stage}_dataloader'), model, level)) for stage in stages}
+    for finding in _findings(cfg, tuple(s for s in stages if keys[s] not in _checked), level):
+        if not isinstance(finding, Odd):
+            raise DataError(finding)
+        warn(finding)
+    _checked.update(keys.values())
 
 
 def content_fault(cfg: Config, stages: tuple[str, ...]) -> str | None:
-    """Return one sentence about the first fault in the data of ``stages``, or None.
-
-    Data sets of mmdet's CocoDataset and mmpretrain's CustomDataset (ImageNet too) are read; for any
-    other data set of these libraries the number of classes is compared with the model's. mmseg's
-    label maps are looked at by CheckSegmentationHook.
-
-    Args:
-        cfg: the whole config, whose paths exist.
-        stages: of 'train', 'val' and 'test', those that will run.
-    """
-    scope = cfg.get('default_scope')
-    if scope not in ('mmdet', 'mmpretrain'):
-        return None
-    numbers = list(_numbers(cfg.get('model') or {}, scope))
-    checked = []
-    for stage in stages:
-        loader = cfg.get(f'{stage}_dataloader') or {}
-        for options in _inner_datasets(loader.get('dataset')):
-            if options in checked:  # validation and test are often the same
-                continue
-            checked.append(options)
-            dataset = _built_without_content(options, scope)
-            if dataset is None:
-                continue
-            fault = class_fault(_classes(dataset), numbers, f'{stage}_dataloader')
-            fault = fault or _files_fault(dataset, scope, stage, numbers)
-            if fault:
-                return fault
+    """Return the sentence of :func:`check_data`, or None."""
+    try:
+        check_data(cfg, stages, lambda _: None)
+    except DataError as error:
+        return str(error)
     return None
 
 
-def _inner_datasets(options: Any) -> Iterator[dict]:
-    """What stands in RepeatDataset, ConcatDataset and their kind."""
-    if not isinstance(options, dict):
+def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]:
+    yield from path_findings(cfg, stages)
+    if cfg.get('default_scope') not in HEADS:
         return
-    inner = options.get('datasets') or [options.get('dataset')]
-    if any(inner):
-        for one in inner:
-            yield from _inner_datasets(one)
-    elif not options.get('backend_args'):
-        yield options
+    contents = {}
+    with _undisturbed():
+        for stage in stages:
+            evaluated = stage != 'val' or _evaluates(cfg.get('train_cfg') or {})
+            findings = _stage_findings(cfg, stage, level)
+            while True:
+                try:
+                    finding = next(findings)
+                except StopIteration as stop:
+                    contents[stage] = stop.value
+                    break
+                yield finding if evaluated else Odd(finding)
+        if 'train' in contents and 'val' in contents:
+            (train, folders), (val, others) = contents['train'], contents['val']
+            for one in others:
+                for other in folders:
+                    yield from numbering_findings(other, one)
+            if train and val:
+                yield from doubled_pictures(train, val, level)
 
 
-def _numbers(model: dict, scope: str) -> Iterator[tuple[str, int]]:
-    """The option that says how many classes the model has, as written in the config, and what."""
-    if scope == 'mmpretrain':
-        head = model.get('head')
-        if isinstance(head, dict) and isinstance(head.get('num_classes'), int):
-            yield 'model.head.num_classes', head['num_classes']
-        return
-    for place, part in (('model', model), ('model.roi_head', model.get('roi_head') or {})):
-        for name in HEADS:
-            heads: Any = part.get(name)
-            several = isinstance(heads, list)
-            for i, head in enumerate(heads if several else [heads]):
-                number = head.get('num_classes') if isinstance(head, dict) else None
-                if isinstance(number, int) and not head.get('class_agnostic'):
-                    yield f'{place}.{name}{f".{i}" if several else ""}.num_classes', number
-
-
-def _built_without_content(options: dict, scope: str) -> Any:
-    """The data set with its paths joined and nothing read; None where the runner will say why."""
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep the random numbers of the run, and the garbage collector from looking at millions of
+    parsed objects again and again."""
+    enabled, state, arrays = gc.isenabled(), random.getstate(), np.random.get_state()
+    gc.disable()
     try:
-        with DATASETS.switch_scope_and_registry(scope) as registry:
-            return registry.build({**options, 'lazy_init': True, 'pipeline': []})
-    except Exception:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(arrays)
+        if enabled:
+            gc.enable()
+
+
+def _evaluates(train_cfg: dict) -> bool:
+    """Whether a training loop comes to an evaluation."""
+    end = train_cfg.get('max_epochs') or train_cfg.get('max_iters') or float('inf')
+    begins = max(train_cfg.get('val_begin', 1), train_cfg.get('val_interval', 1))
+    return begins <= end or bool(train_cfg.get('dynamic_intervals'))
+
+
+def _stage_findings(
+    cfg: Config, stage: str, level: str
+) -> Generator[str, None, tuple[list[str], list[tuple[str, list]]]]:
+    """Find what is wrong with the data of ``stage``.
+
+    Returns:
+        The paths of its pictures, and each folder of classes with their names.
+    """
+    scope, loader = cfg.default_scope, f'{stage}_dataloader'
+    pictures: list[str] = []
+    folders: list[tuple[str, list]] = []
+    held = []
+    for _, options in inner_datasets(cfg.get(loader), loader):
+        pipeline, contents = options.get('pipeline') or [], Contents()
+        try:
+            with DATASETS.switch_scope_and_registry(scope) as registry:
+                dataset = registry.build({**options, 'lazy_init': True, 'pipeline': []})
+            readers = _Readers(cfg, stage, pipeline, level)
+        except Exception:  # the runner will say why
+            held.append(contents)
+            continue
+        yield from _count_findings(cfg, stage, dataset)
+        if scope == 'mmdet':
+            contents = yield from _detection_findings(cfg, stage, dataset, readers)
+        elif scope == 'mmseg':
+            contents = yield from _segmentation_findings(cfg, stage, dataset, readers)
+        else:
+            contents, classes = yield from _classification_findings(cfg, dataset, readers)
+            folders += classes
+        held.append(contents)
+        pictures += contents.pictures
+    known = all(contents.instances is not None for contents in held)
+    count = sum(contents.instances or 0 for contents in held)
+    if scope == 'mmdet' and stage == 'train' and held and known and not count:
+        yield (
+            f'the data of {loader} hold no instance to train on ('
+            + '; '.join(contents.left_out for contents in held)
+            + '): choose the files or the classes anew, or correct the annotations'
+        )
+    return pictures, folders
+
+
+class _Readers:
+    """What the pipeline of a data set reads with, and how much of the data is read."""
+
+    def __init__(self, cfg: Config, stage: str, pipeline: list, level: str) -> None:
+        self.scope, self.pipeline, self.level = cfg.default_scope, pipeline, level
+        self.loader = picture_loader(pipeline, self.scope)
+
+    def labels(self, library_class: type, method: str) -> Any:
+        """The ``LoadAnnotations`` of the pipeline if its ``method`` is that of the library."""
+        own = getattr(library_class, method)
+        return find_transform(
+            self.pipeline, self.scope, lambda kind: getattr(kind, method, None) is own
+        )
+
+    def tried(self) -> Any:
+        """The whole pipeline, or None where a transform is none of the libraries'."""
+        with TRANSFORMS.switch_scope_and_registry(self.scope) as registry:
+            kinds = [one.get('type') for one in self.pipeline]
+            kinds = [registry.get(kind) if isinstance(kind, str) else kind for kind in kinds]
+            if all(getattr(k, '__module__', '').split('.')[0] in LIBRARIES for k in kinds):
+                return Compose([registry.build(dict(one)) for one in self.pipeline])
         return None
 
 
-def _classes(dataset: Any) -> Any:
-    return dataset.metainfo.get('classes')
+def _model_class_counts(cfg: Config) -> Iterator[tuple[str, int, dict]]:
+    """Yield each option of the model that must be the number of classes, its value and head."""
+    model, start = cfg.get('model') or {}, 'model'
+    while inner := next((key for key in ('module', 'detector') if model.get(key)), None):
+        model, start = model[inner], f'{start}.{inner}'  # of tta_model, of semi-supervised models
+    for name in HEADS[cfg.default_scope]:
+        heads: Any = model
+        for key in name.split('.'):
+            heads = (heads or {}).get(key)
+        several = isinstance(heads, (list, tuple))
+        for i, head in enumerate(heads if several else [heads]):
+            number = head.get('num_classes') if isinstance(head, dict) else None
+            if isinstance(number, int) and not head.get('class_agnostic'):
+                yield f'{start}.{name}{f".{i}" if several else ""}.num_classes', number, head
 
 
-def _files_fault(dataset: Any, scope: str, stage: str, numbers: list) -> str | None:
-    if scope == 'mmdet':
-        from mmdet.datasets import CocoDataset
+def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
+    """Compare the number of classes; certain are those that no data can be right with."""
+    kind, least, most = type(dataset), 0, float('inf')
+    counts = [(option, number) for option, number, _ in _model_class_counts(cfg)]
+    classes = dataset.metainfo.get('classes')
+    if cfg.default_scope == 'mmdet':
+        from mmdet.datasets import CocoDataset, CocoPanopticDataset
 
-        if type(dataset).load_data_list is not CocoDataset.load_data_list:
-            return None
-        folder = dataset.data_prefix.get('img') or ''
-        return coco_fault(dataset.ann_file, _classes(dataset), folder, stage == 'train')
+        if isinstance(dataset, CocoPanopticDataset) or getattr(dataset, 'return_classes', False):
+            return  # heads of things only, and heads of words
+        coco = kind.load_data_list is CocoDataset.load_data_list
+        if coco and stage != 'train' and _by_coco_metric(cfg, stage):
+            most = len(classes)  # a prediction beyond is an IndexError of CocoMetric
+    elif cfg.default_scope == 'mmpretrain':
+        from mmpretrain.datasets import CustomDataset
+
+        if isinstance(dataset, CustomDataset):
+            if isinstance(classes, str) or classes == ():
+                counts = []
+            elif classes is not None and not dataset.ann_file:
+                return  # the folders are compared
+        elif kind.__module__.split('.')[0] in LIBRARIES:
+            least = len(classes or ()) if classes == kind.METAINFO.get('classes') else 0
+    yield from class_findings(classes, counts, f'{stage}_dataloader', least, most)
+
+
+def _by_coco_metric(cfg: Config, stage: str) -> bool:
+    evaluators = cfg.get(f'{stage}_evaluator') or []
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    return any(str(one.get('type')).endswith('CocoMetric') for one in evaluators)
+
+
+def _detection_findings(
+    cfg: Config, stage: str, dataset: Any, readers: _Readers
+) -> Generator[str, None, Contents]:
+    from mmdet.datasets import CocoDataset
+    from mmdet.datasets.api_wrappers import COCO
+    from mmdet.datasets.transforms import LoadAnnotations
+
+    kind = type(dataset)
+    same = all(
+        getattr(kind, name) is getattr(CocoDataset, name)
+        for name in ('load_data_list', 'parse_data_info')
+    )
+    if not same or kind.COCOAPI is not COCO:
+        return Contents()
+    labels = readers.labels(LoadAnnotations, '_load_masks')
+    use = Use(
+        path=dataset.ann_file,
+        folder=dataset.data_prefix.get('img') or '',
+        classes=dataset.metainfo['classes'],
+        train=not dataset.test_mode and stage == 'train',
+        masks=labels if labels is not None and labels.with_mask else None,
+        loader=readers.loader,
+        num_classes=min((number for _, number, _ in _model_class_counts(cfg)), default=None),
+        by_coco_metric=_by_coco_metric(cfg, stage),
+        filter_cfg=dataset.filter_cfg,
+        indices=dataset._indices,
+        serialize_data=dataset.serialize_data,
+        known_filter=kind.filter_data is CocoDataset.filter_data,
+    )
+    contents = yield from coco_findings(use, readers.level)
+    return contents if labels is not None else contents._replace(instances=None)
+
+
+def _segmentation_findings(
+    cfg: Config, stage: str, dataset: Any, readers: _Readers
+) -> Generator[str, None, Contents]:
+    from mmseg.datasets import BaseSegDataset
+    from mmseg.datasets.transforms import LoadAnnotations
+
+    if type(dataset).load_data_list is not BaseSegDataset.load_data_list:
+        return Contents()
+    labels = readers.labels(LoadAnnotations, '_load_seg_map')
+    heads = (Head(number, h.get('ignore_index', 255)) for _, number, h in _model_class_counts(cfg))
+    pictures = yield from map_findings(
+        dataset,
+        readers.tried(),
+        readers.loader,
+        labels,
+        next(heads, None),
+        STAGES[stage],
+        readers.level,
+    )
+    yield from _reading_findings(pictures, readers, f'{stage}_dataloader')
+    return Contents(pictures)
+
+
+def _classification_findings(
+    cfg: Config, dataset: Any, readers: _Readers
+) -> Generator[str, None, tuple[Contents, list[tuple[str, list]]]]:
     from mmpretrain.datasets import CustomDataset
 
-    if type(dataset).load_data_list is not CustomDataset.load_data_list:
-        return None
-    folder = dataset.img_prefix
-    if dataset.ann_file and dataset.with_label:
-        return label_list_fault(dataset.ann_file, folder, numbers[0][1] if numbers else None)
-    if dataset.ann_file:
-        with open(dataset.ann_file, encoding='utf-8') as file:
-            return missing_pictures(folder, (line.strip() for line in file), dataset.ann_file)
-    if not dataset.with_label:
-        return None
-    if _classes(dataset):
-        numbers = [('the number of classes in metainfo', len(_classes(dataset)))]
-    return class_folders_fault(folder, tuple(sorted(dataset.extensions))) or class_fault(
-        class_folders(folder), numbers, folder
-    )
+    kind, classes = type(dataset), []
+    if kind.load_data_list is not CustomDataset.load_data_list:
+        return Contents(), []
+    path, folder = dataset.ann_file, dataset.img_prefix
+    counts = [(option, number) for option, number, _ in _model_class_counts(cfg)]
+    endings = tuple(sorted(dataset.extensions))
+    if path:
+        number = min((number for _, number in counts), default=None)
+        pictures = yield from label_findings(
+            path, folder, number, dataset.with_label, readers.loader
+        )
+    elif dataset.with_label:
+        named = dataset.metainfo.get('classes')
+        names, pictures = yield from folder_findings(folder, endings, named, counts)
+        classes = [(folder, names)]
+    else:
+        pictures = picture_files(folder, endings)
+        if not pictures:
+            yield f'{folder} holds no picture with a name that ends in {", ".join(endings)}'
+    yield from _reading_findings(pictures, readers, folder)
+    return Contents(pictures), classes
+
+
+def _reading_findings(pictures: list[str], readers: _Readers, named_by: str) -> Iterator[str]:
+    if readers.loader is not None and pictures:
+        for found in loaded_sizes(readers.loader, pictures, readers.level, named_by):
+            if isinstance(found, str):
+                yield found

@@ -1,13 +1,18 @@
-"""Say that data are missing, and if it can be seen then, before anything is built."""
+"""Are the paths there that a config names?"""
 
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from heracles_mm.data_checks.findings import Odd
+
+LIBRARIES = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'mmpretrain', 'heracles_mm')
+"""Whose data sets and transforms are known here."""
 
 DOWNLOADS_ITSELF = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
 """mmpretrain's data sets that fetch their files when ``data_root`` lacks them."""
@@ -16,115 +21,101 @@ _ENVIRONMENT_VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(\S*?)\s*[\'"]?\
 """mmengine's substitution in a config's text: ``{{$NAME:default}}``."""
 
 
-@dataclass(frozen=True)
-class MissingPath:
-    """A path that the config needs and that does not exist."""
-
-    path: str
-    needed_by: str
-    """The part of the config that needs it, such as 'train_dataloader'."""
-    option: str
-    """The config key that moves it, such as 'train_dataloader.dataset.data_root'."""
-    value: str
-    """What the config has for ``option``."""
-
-
 def missing_data(cfg: Config, stages: tuple[str, ...]) -> str | None:
-    """Return one sentence about the data that ``stages`` need and that is not there, or None.
+    """Return one sentence about the data that ``stages`` need and that is not there, or None."""
+    return next((one for one in path_findings(cfg, stages) if not isinstance(one, Odd)), None)
+
+
+def path_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
+    """Find the data that ``stages`` need and that is not there.
 
     The data sets of ``{stage}_dataloader`` are looked at, inside wrappers too (``dataset=``,
     ``datasets=[...]``), with ``ann_file`` and ``data_prefix`` joined to ``data_root`` as mmengine's
     BaseDataset does; and ``ann_file`` of ``{stage}_evaluator``. Data sets without paths, remote
-    paths and data sets that download themselves are skipped.
-
-    Args:
-        cfg: the whole config.
-        stages: of 'train', 'val' and 'test', those that will run.
+    paths and data sets that download themselves are skipped; a data set that lists its data in a
+    way of its own may make them, too.
     """
-    missing = [path for stage in stages for path in _missing_of_stage(cfg, stage)]
-    if not missing:
-        return None
-    first = missing[0]
-    others = len({item.path for item in missing}) - 1
+    missing: dict[type[str], list[tuple[str, str, str]]] = {str: [], Odd: []}
+    for stage in stages:
+        for path, option, value, kind in _named_paths(cfg, stage):
+            if '://' not in path and not Path(path).expanduser().exists():
+                missing[kind].append((path, option, value))
+    for kind, paths in missing.items():
+        if paths:
+            yield kind(_missing_text(cfg, paths))
+
+
+def _missing_text(cfg: Config, missing: list[tuple[str, str, str]]) -> str:
+    path, option, value = missing[0]
+    part = re.sub(r'\.(dataset|ann_file)\b.*', '', option)
+    others = len({path for path, _, _ in missing}) - 1
     more = f' (and {others} more path{"s" if others > 1 else ""} of the config)' if others else ''
-    variable = _environment_variable(cfg.text, first.value)
+    variables = _ENVIRONMENT_VARIABLE.findall(cfg.text)  # of the config's bases too
+    starts = {name: os.environ.get(name, default) for name, default in variables}
+    variable = next((name for name, at in starts.items() if at and value.startswith(at)), None)
     how = f'set the environment variable {variable} to the data folder, or ' if variable else ''
     return (
-        f'{first.needed_by} needs {os.path.abspath(first.path)}, which does not exist{more}: '
-        f'{how}give its place with --cfg-options {first.option}=PATH'
+        f'{part} needs {os.path.abspath(path)}, which does not exist{more}: '
+        f'{how}give its place with --cfg-options {option}=PATH'
     )
 
 
-def _missing_of_stage(cfg: Config, stage: str) -> Iterator[MissingPath]:
-    loader = cfg.get(f'{stage}_dataloader')
-    if isinstance(loader, dict) and isinstance(loader.get('dataset'), dict):
-        name = f'{stage}_dataloader'
-        yield from _missing_of_dataset(loader['dataset'], name, f'{name}.dataset')
-    evaluators = cfg.get(f'{stage}_evaluator')
-    if isinstance(evaluators, dict):
-        yield from _missing_of_evaluator(evaluators, f'{stage}_evaluator')
-    elif isinstance(evaluators, list):
-        for i, evaluator in enumerate(evaluators):
-            yield from _missing_of_evaluator(evaluator, f'{stage}_evaluator.{i}')
+def inner_datasets(options: Any, option: str) -> Iterator[tuple[str, dict]]:
+    """Yield the config key and the options of each data set that is not remote.
 
-
-def _missing_of_evaluator(evaluator: Any, option: str) -> Iterator[MissingPath]:
-    path = evaluator.get('ann_file') if isinstance(evaluator, dict) else None
-    if isinstance(path, str) and path and not _exists_or_remote(path):
-        yield MissingPath(path, option, f'{option}.ann_file', path)
-
-
-def _missing_of_dataset(dataset: dict, loader: str, option: str) -> Iterator[MissingPath]:
-    if isinstance(dataset.get('dataset'), dict):
-        yield from _missing_of_dataset(dataset['dataset'], loader, f'{option}.dataset')
-    for i, inner in enumerate(dataset.get('datasets') or []):
-        if isinstance(inner, dict):
-            yield from _missing_of_dataset(inner, loader, f'{option}.datasets.{i}')
-    if dataset.get('backend_args') or _downloads_itself(dataset):
+    ``options``, at the config key ``option``, are those of a dataloader, a wrapper (RepeatDataset,
+    ConcatDataset and their kind) or a data set.
+    """
+    if not isinstance(options, dict):
         return
-    root = dataset.get('data_root') or ''
-    files = list(_named_files(dataset))
-    for key, path in files:
-        if not os.path.isabs(path) and root:
-            joined = os.path.join(root, path)
-            if not _exists_or_remote(joined):
-                yield MissingPath(joined, loader, f'{option}.data_root', root)
-        elif not _exists_or_remote(path):
-            yield MissingPath(path, loader, f'{option}.{key}', path)
-    if root and not files and not _exists_or_remote(root):
-        yield MissingPath(root, loader, f'{option}.data_root', root)
+    inner = {f'{option}.datasets.{i}': one for i, one in enumerate(options.get('datasets') or [])}
+    inner[f'{option}.dataset'] = options.get('dataset')
+    wrapped = {key: one for key, one in inner.items() if isinstance(one, dict)}
+    for key, one in wrapped.items():
+        yield from inner_datasets(one, key)
+    if not wrapped and not options.get('backend_args'):
+        yield option, options
 
 
-def _named_files(dataset: dict) -> Iterator[tuple[str, str]]:
-    """Yield (config key, path as written) of a data set's annotation files and folders."""
-    annotations = dataset.get('ann_file')
-    for path in annotations if isinstance(annotations, (list, tuple)) else [annotations]:
-        if isinstance(path, str) and path:
-            yield 'ann_file', path
-    prefixes = dataset.get('data_prefix')
-    named = (
-        {f'data_prefix.{key}': path for key, path in prefixes.items()}
-        if isinstance(prefixes, dict)
-        else {'data_prefix': prefixes}
-    )
-    for key, path in named.items():
-        if isinstance(path, str) and path:
-            yield key, path
+def _named_paths(cfg: Config, stage: str) -> Iterator[tuple[str, str, str, type[str]]]:
+    """Yield each path, the config key that moves it, what the config has for that key, and the kind
+    of finding that its absence is."""
+    loader, evaluator = f'{stage}_dataloader', f'{stage}_evaluator'
+    for option, options in inner_datasets(cfg.get(loader), loader):
+        name = str(options.get('type')).rpartition('.')[2]
+        if options.get('download', name in DOWNLOADS_ITSELF) is True:
+            continue
+        kind = Odd if _lists_its_own(options.get('type')) else str
+        root = options.get('data_root') or ''
+        named = {key: options.get(key) for key in ('ann_file', 'data_prefix')}
+        files = list(_texts(named, option))
+        for key, path in files:
+            if root and not os.path.isabs(path):
+                yield os.path.join(root, path), f'{option}.data_root', root, kind
+            else:
+                yield path, key, path, kind
+        if root and not files:
+            yield root, f'{option}.data_root', root, kind
+    for key, path in _texts(cfg.get(evaluator), evaluator):
+        if key.endswith('.ann_file'):
+            yield path, key, path, str
 
 
-def _downloads_itself(dataset: dict) -> bool:
-    name = str(dataset.get('type')).rpartition('.')[2]
-    return dataset.get('download', name in DOWNLOADS_ITSELF) is True
+def _lists_its_own(kind: Any) -> bool:
+    """Whether a registered data set is a user's that lists its data in a way of its own."""
+    if isinstance(kind, str):
+        name = kind.rpartition('.')[2]
+        registries = [DATASETS, *DATASETS.children.values()]  # none is imported for this
+        found = (registry.module_dict.get(name) for registry in registries)
+        kind = next((one for one in found if one), None)
+    method = getattr(kind, 'load_data_list', None)
+    return getattr(method, '__module__', LIBRARIES[0]).split('.')[0] not in LIBRARIES
 
 
-def _exists_or_remote(path: str) -> bool:
-    return '://' in path or Path(path).expanduser().exists()
-
-
-def _environment_variable(config_text: str, value: str) -> str | None:
-    """Find the variable that the config's text, bases included, puts at the start of ``value``."""
-    for name, default in _ENVIRONMENT_VARIABLE.findall(config_text):
-        content = os.environ.get(name, default)
-        if content and value.startswith(content):
-            return name
-    return None
+def _texts(value: Any, option: str) -> Iterator[tuple[str, str]]:
+    """Yield every text in a config's value that is not empty, with its config key."""
+    if isinstance(value, str) and value:
+        yield option, value
+    elif isinstance(value, (dict, list, tuple)):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(one, f'{option}.{key}')

@@ -6,19 +6,16 @@ library: name them in a config's ``custom_imports``.
 """
 
 from heracles_mm.datasets.cache import CacheError, cache_root, ensure_scenes
-from heracles_mm.datasets.parts import LABEL_CLASSES, LABEL_PALETTE, OBJECT_CLASSES, OBJECT_PALETTE
-from heracles_mm.datasets.scenes import Scene, annotation_path, compose_scene
+from heracles_mm.datasets.parts import LABEL_CLASSES, OBJECT_CLASSES
+from heracles_mm.datasets.scenes import Scene, compose_scene
 from heracles_mm.datasets.spec import ScenesSpec
 
 __all__ = [
     'LABEL_CLASSES',
-    'LABEL_PALETTE',
     'OBJECT_CLASSES',
-    'OBJECT_PALETTE',
     'CacheError',
     'Scene',
     'ScenesSpec',
-    'annotation_path',
     'cache_root',
     'compose_scene',
     'ensure_scenes',

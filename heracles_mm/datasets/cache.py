@@ -6,13 +6,11 @@ import json
 import logging
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from heracles_mm.datasets.parts import SPLITS, parts_checksum
-from heracles_mm.datasets.scenes import GENERATOR_VERSION, iter_split_files, split_paths
+from heracles_mm.datasets.parts import PARTS_FILE, SPLITS
+from heracles_mm.datasets.scene_files import iter_split_files
+from heracles_mm.datasets.scenes import GENERATOR_VERSION
 from heracles_mm.datasets.spec import ScenesSpec
 from heracles_mm.errors import CacheError
 
@@ -26,46 +24,41 @@ def cache_root() -> Path:
 
     ``$HERACLES_CACHE``, else ``$XDG_CACHE_HOME/heracles_mm``, else ``~/.cache/heracles_mm``.
     """
-    if chosen := os.environ.get('HERACLES_CACHE'):
-        return Path(chosen).expanduser()
-    base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    return Path(base).expanduser() / 'heracles_mm'
+    base = Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache')
+    return Path(os.environ.get('HERACLES_CACHE') or base / 'heracles_mm').expanduser()
 
 
 def scenes_folder(spec: ScenesSpec) -> Path:
     """Where the scenes of ``spec`` belong, whether they are there or not."""
-    identity = json.dumps([spec.as_dict(), GENERATOR_VERSION, parts_checksum()], sort_keys=True)
+    parts = hashlib.sha256(PARTS_FILE.read_bytes()).hexdigest()
+    identity = json.dumps([spec.as_dict(), GENERATOR_VERSION, parts], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-    name = f'scenes-{spec.num_train}-{spec.num_val}-{spec.size}px-{digest}'
-    return cache_root() / name
+    return cache_root() / f'scenes-{spec.num_train}-{spec.num_val}-{spec.size}px-{digest}'
 
 
 def ensure_scenes(spec: ScenesSpec) -> Path:
     """The folder with the scenes of ``spec``, intact; made now if need be.
 
-    Every file's sha256 is compared with the folder's manifest on each call. Any number of processes
-    may call this at once: one makes the scenes, the others wait for it. A process that dies in the
+    The sha256 of all files is compared with the manifest on each call. Any number of processes may
+    call this at once: one makes the scenes, the others wait for it. A process that dies in the
     middle leaves only a folder that nobody reads, and the next call removes it.
 
-    Args:
-        spec: counts, sizes and seed.
-
     Returns:
-        Absolute path. ``heracles_mm.datasets.scenes.iter_split_files`` describes the content.
+        Absolute path; ``iter_split_files`` describes the content.
 
     Raises:
         CacheError: the cache folder cannot be written, or has no room.
     """
     folder = scenes_folder(spec).absolute()
-    if _damage(spec, folder) is None:
+    if _is_intact(folder):
         return folder
     try:
-        with _locked(folder.with_name(folder.name + '.lock')):
-            damage = _damage(spec, folder)  # another process may have been faster
-            if damage is not None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with open(f'{folder}.lock', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # freed by the kernel when the process ends, however
+            if not _is_intact(folder):  # no other process has been faster
                 if folder.exists():
-                    logger.warning('scenes in %s: %s; making them again', folder, damage)
-                _remove_leftovers(folder)
+                    logger.warning('scenes in %s are damaged; making them again', folder)
                 _make(spec, folder)
     except OSError as error:
         raise CacheError(
@@ -76,53 +69,37 @@ def ensure_scenes(spec: ScenesSpec) -> Path:
 
 
 def _make(spec: ScenesSpec, folder: Path) -> None:
-    """Write everything beside ``folder``, then put it there in one step."""
+    """Write everything beside ``folder``, then put it there in one step. Needs the lock."""
     logger.info('composing %d + %d scenes in %s', spec.num_train, spec.num_val, folder)
-    partial = Path(tempfile.mkdtemp(prefix=folder.name + '.partial-', dir=folder.parent))
+    partial = folder.with_name(folder.name + '.partial')
+    if partial.exists():  # of a process that was killed
+        shutil.rmtree(partial)
     try:
-        files: dict[str, str] = {}
         for split in SPLITS:
             for path, content in iter_split_files(spec, split):
                 target = partial / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-                files[path] = hashlib.sha256(content).hexdigest()
-        manifest = {'generator_version': GENERATOR_VERSION, 'spec': spec.as_dict(), 'sha256': files}
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=0))
-        partial.chmod(0o755)  # mkdtemp makes a folder that only its owner may enter
+        manifest = {'generator_version': GENERATOR_VERSION, 'spec': spec.as_dict()}
+        manifest['sha256'] = _checksum(partial)
+        (partial / MANIFEST).write_text(json.dumps(manifest))
         if folder.exists():
-            folder.rename(folder.with_name(folder.name + '.partial-damaged'))
+            shutil.rmtree(folder)
         partial.rename(folder)
     finally:
-        _remove_leftovers(folder)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what an interrupted run left. Call it with the lock held."""
-    for leftover in folder.parent.glob(folder.name + '.partial-*'):
-        shutil.rmtree(leftover)
-
-
-def _damage(spec: ScenesSpec, folder: Path) -> str | None:
-    """What is wrong with the scenes in ``folder``, in words; None when nothing is."""
+def _is_intact(folder: Path) -> bool:
     try:
-        expected = json.loads((folder / MANIFEST).read_bytes())['sha256']
-        if set(expected) != {path for split in SPLITS for path in split_paths(spec, split)}:
-            return f'{MANIFEST} lists other files'
-        for path, checksum in expected.items():
-            if hashlib.sha256((folder / path).read_bytes()).hexdigest() != checksum:
-                return f'{path} has changed'
-    except FileNotFoundError as error:
-        return f'{Path(error.filename).name} is missing'
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f'cannot be read ({error})'
-    return None
+        return json.loads((folder / MANIFEST).read_bytes())['sha256'] == _checksum(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the kernel frees it when the process ends, however."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'w') as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _checksum(folder: Path) -> str:
+    """sha256 of the names and contents of all scenes, in hex."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob('*/*/*.png'), *folder.glob('*/*.json')]):
+        digest.update(f'{path.relative_to(folder)}\n'.encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -6,22 +6,11 @@ import numpy as np
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 
-from heracles_mm.datasets.checked_options import BASE_OPTIONS, reject_unknown
-from heracles_mm.datasets.parts import PARTS_FILE, check_split
+from heracles_mm.datasets.checked_options import BASE_OPTIONS, check_options
+from heracles_mm.datasets.parts import MERGED_CLASSES, PARTS_FILE, check_split
 
-PART_CLASSES = (
-    'T-shirt/top',
-    'trouser',
-    'pullover',
-    'dress',
-    'coat',
-    'sandal',
-    'shirt',
-    'sneaker',
-    'bag',
-    'ankle boot',
-)
-"""Fashion-MNIST's classes; the scenes merge those that are hard to tell apart."""
+PART_CLASSES = tuple(MERGED_CLASSES)
+"""Fashion-MNIST's classes."""
 
 
 @DATASETS.register_module()
@@ -44,7 +33,7 @@ class PartsDataset(BaseDataset):
     METAINFO = {'classes': PART_CLASSES}
 
     def __init__(self, split: str, **options: Any) -> None:
-        reject_unknown('PartsDataset', set(options) - set(BASE_OPTIONS), ('split', *BASE_OPTIONS))
+        check_options('PartsDataset', options, ('split', *BASE_OPTIONS))
         check_split(split)
         self.split = split
         super().__init__(ann_file='', **options)
@@ -53,12 +42,6 @@ class PartsDataset(BaseDataset):
         """Read the pictures and labels of the split; mmengine calls it."""
         with np.load(PARTS_FILE) as archive:
             pictures = archive[f'{self.split}_images']  # (N, 28, 28) uint8
-            labels = archive[f'{self.split}_labels']
-        return [
-            dict(img=np.repeat(picture[..., None], 3, axis=-1), gt_label=int(label))
-            for picture, label in zip(pictures, labels, strict=True)
-        ]
-
-    def extra_repr(self) -> list[str]:
-        """The lines that mmpretrain prints about the data's place."""
-        return [f'Split of the embedded parts: \t{self.split}']
+            labels = archive[f'{self.split}_labels'].tolist()
+        colour = np.repeat(pictures[..., None], 3, axis=-1)
+        return [dict(img=img, gt_label=label) for img, label in zip(colour, labels, strict=True)]

@@ -8,7 +8,6 @@ from mmdet.registry import DATASETS
 from heracles_mm.datasets.cache import ensure_scenes, scenes_folder
 from heracles_mm.datasets.checked_options import take_spec
 from heracles_mm.datasets.parts import OBJECT_CLASSES, OBJECT_PALETTE
-from heracles_mm.datasets.scenes import annotation_path
 
 
 @DATASETS.register_module()
@@ -35,15 +34,12 @@ class ScenesDataset(CocoDataset):
 
     def __init__(self, split: str, **options: Any) -> None:
         self._spec = spec = take_spec('ScenesDataset', split, options)
-        metainfo = {
-            **(options.pop('metainfo', None) or {}),
-            'scenes': {'split': split, **spec.as_dict()},
-        }
+        metainfo = options.pop('metainfo', None) or {}
         super().__init__(
             data_root=str(scenes_folder(spec).absolute()),
-            ann_file=annotation_path(split),
+            ann_file=f'annotations/instances_{split}.json',
             data_prefix={'img': f'images/{split}', 'seg': f'labels/{split}'},
-            metainfo=metainfo,
+            metainfo={**metainfo, 'scenes': {'split': split, **spec.as_dict()}},
             **options,
         )
 

@@ -1,6 +1,5 @@
 """COCO metrics for the scenes, and what a model's boxes alone would score as masks."""
 
-import inspect
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +12,7 @@ from mmdet.registry import METRICS
 from mmengine.logging import print_log
 
 from heracles_mm.datasets.cache import ensure_scenes
-from heracles_mm.datasets.checked_options import reject_unknown
-from heracles_mm.datasets.scenes import annotation_path
+from heracles_mm.datasets.checked_options import check_options, options_of
 from heracles_mm.datasets.spec import ScenesSpec
 from heracles_mm.errors import UsageError
 
@@ -25,11 +23,11 @@ class _SceneAwareCocoMetric(CocoMetric):
     _coco_api: Any
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        scenes = (self.dataset_meta or {}).get('scenes')
-        if self._coco_api is None and scenes is not None:
-            spec = {name: value for name, value in scenes.items() if name != 'split'}
-            folder = ensure_scenes(ScenesSpec(**spec))
-            self._coco_api = COCO(str(folder / annotation_path(scenes['split'])))
+        scenes = dict((self.dataset_meta or {}).get('scenes', {}))
+        if self._coco_api is None and scenes:
+            split = scenes.pop('split')
+            folder = ensure_scenes(ScenesSpec(**scenes))
+            self._coco_api = COCO(str(folder / f'annotations/instances_{split}.json'))
         super().process(data_batch, data_samples)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -37,10 +35,17 @@ class _SceneAwareCocoMetric(CocoMetric):
         if not any(len(prediction['labels']) for _, prediction in results):
             print_log('no prediction at all: every AP is 0', 'current', logging.WARNING)
             truth, prediction = results[0]
-            hopeless = _hopeless_prediction(truth['height'], truth['width'])
-            # A model without a mask head has no key 'masks', here as elsewhere.
-            prediction = {**prediction, **{k: v for k, v in hopeless.items() if k in prediction}}
-            results = [(truth, prediction), *results[1:]]
+            # One empty box of score 0, since pycocotools refuses an empty list of predictions.
+            empty: dict[str, Any] = {
+                'bboxes': np.zeros((1, 4), np.float32),
+                'scores': np.zeros(1, np.float32),
+                'labels': np.zeros(1, np.int64),
+            }
+            if 'masks' in prediction:
+                empty['masks'] = fill_boxes(empty['bboxes'], truth['height'], truth['width'])
+            if 'mask_scores' in prediction:
+                empty['mask_scores'] = empty['scores']
+            results = [(truth, prediction | empty), *results[1:]]
         return super().compute_metrics(results)
 
 
@@ -58,7 +63,7 @@ class ScenesMetric(_SceneAwareCocoMetric):
     """
 
     def __init__(self, metric: str | Sequence[str] = ('bbox', 'segm'), **options: Any) -> None:
-        _check_options('ScenesMetric', options, without={'ann_file'})
+        check_options('ScenesMetric', options, options_of(CocoMetric, 'ann_file'))
         super().__init__(metric=[metric] if isinstance(metric, str) else list(metric), **options)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -75,13 +80,11 @@ class FilledBoxMetric(_SceneAwareCocoMetric):
     """Mask AP of the model's own boxes, filled in: what a mask head must beat.
 
     Every predicted mask is replaced by its predicted box; score, label and ground truth stay.
-    Works with every detector and every COCO-form data set. Results are named
-    ``filled_box/segm_mAP`` and so on, so it can stand beside CocoMetric or ScenesMetric in one list
-    of evaluators.
+    Works with every detector and every COCO-form data set, also beside CocoMetric or ScenesMetric:
+    results are named ``filled_box/segm_mAP`` and so on.
 
     Args:
-        ann_file: ground truth in COCO's form, as CocoMetric's; not needed for ScenesDataset.
-        **options: CocoMetric's other options, save ``metric``, which is 'segm'.
+        **options: CocoMetric's, save ``metric``; ScenesDataset needs no ``ann_file``.
 
     Raises:
         TypeError: an option that does not exist.
@@ -89,9 +92,9 @@ class FilledBoxMetric(_SceneAwareCocoMetric):
 
     default_prefix = 'filled_box'
 
-    def __init__(self, ann_file: str | None = None, **options: Any) -> None:
-        _check_options('FilledBoxMetric', options, without={'metric'})
-        super().__init__(ann_file=ann_file, metric='segm', **options)
+    def __init__(self, **options: Any) -> None:
+        check_options('FilledBoxMetric', options, options_of(CocoMetric, 'metric'))
+        super().__init__(metric='segm', **options)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         filled = []
@@ -108,15 +111,7 @@ def fill_boxes(boxes: np.ndarray, height: int, width: int) -> list[dict]:
     """Masks of filled boxes: the pixels whose centre lies in the box, cut at the picture's edge.
 
     Pixel (x, y) has its centre at (x + 0.5, y + 0.5). A box without any centre, or with NaN,
-    gives an empty mask.
-
-    Args:
-        boxes: (n, 4) x1, y1, x2, y2 in px of the picture.
-        height: of the picture, in px.
-        width: likewise.
-
-    Returns:
-        n compressed run-length encodings.
+    gives an empty mask. Boxes are (n, 4) x1, y1, x2, y2 in px, masks n compressed run lengths.
     """
     if len(boxes) == 0:
         return []
@@ -125,20 +120,3 @@ def fill_boxes(boxes: np.ndarray, height: int, width: int) -> list[dict]:
     edges = np.clip(np.ceil(boxes - 0.5), 0, limits)
     edges[:, 2:] = np.maximum(edges[:, 2:] - edges[:, :2], 0)  # x1, y1, w, h
     return mask_utils.frPyObjects(edges, height, width)
-
-
-def _hopeless_prediction(height: int, width: int) -> dict[str, Any]:
-    """One empty prediction of score 0, since pycocotools refuses an empty list of them."""
-    return {
-        'bboxes': np.zeros((1, 4), np.float32),
-        'scores': np.zeros(1, np.float32),
-        'labels': np.zeros(1, np.int64),
-        'masks': fill_boxes(np.zeros((1, 4)), height, width),
-        'mask_scores': np.zeros(1, np.float32),
-    }
-
-
-def _check_options(owner: str, options: dict[str, Any], without: set[str]) -> None:
-    signature = inspect.signature(CocoMetric.__init__)
-    allowed = [name for name in signature.parameters if name not in {'self', *without}]
-    reject_unknown(owner, set(options) - set(allowed), allowed)

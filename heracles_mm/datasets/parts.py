@@ -3,7 +3,6 @@
 Sources and licences of ``scene_parts.npz``: ``SCENE_PARTS_NOTICE.md`` beside this file.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,40 +16,40 @@ PARTS_FILE = Path(__file__).with_name('scene_parts.npz')
 
 SPLITS = ('train', 'val')
 
-# Objects: COCO category ids 1 to 5, which are the label-map values 1 to 5 as well.
 OBJECT_CLASSES = ('top', 'trouser', 'dress', 'shoe', 'bag')
+"""COCO category ids 1 to 5, which are the label-map values 1 to 5 as well."""
 OBJECT_PALETTE = [(220, 60, 60), (60, 110, 230), (240, 190, 40), (60, 190, 90), (170, 80, 200)]
 
-# Backgrounds: label-map values 6 to 9. Value 0 (unlabelled, ignored) occurs in no scene.
 BACKGROUND_CLASSES = ('brick', 'grass', 'gravel', 'photo')
 BACKGROUND_PALETTE = [(150, 90, 70), (110, 150, 90), (130, 130, 130), (90, 170, 180)]
 
 LABEL_CLASSES = OBJECT_CLASSES + BACKGROUND_CLASSES
+"""Label-map values 1 to 9; 0 (unlabelled, ignored) occurs in no scene."""
 LABEL_PALETTE = OBJECT_PALETTE + BACKGROUND_PALETTE
 
-# Fashion-MNIST class -> index in OBJECT_CLASSES: what cannot be told apart at this size is merged.
-MERGED_CLASS = {
-    0: 0,  # T-shirt/top
-    1: 1,  # trouser
-    2: 0,  # pullover
-    3: 2,  # dress
-    4: 0,  # coat
-    5: 3,  # sandal
-    6: 0,  # shirt
-    7: 3,  # sneaker
-    8: 4,  # bag
-    9: 3,  # ankle boot
+# Fashion-MNIST's classes, in order -> ours: what looks alike at this size is merged.
+MERGED_CLASSES = {
+    'T-shirt/top': 'top',
+    'trouser': 'trouser',
+    'pullover': 'top',
+    'dress': 'dress',
+    'coat': 'top',
+    'sandal': 'shoe',
+    'shirt': 'top',
+    'sneaker': 'shoe',
+    'bag': 'bag',
+    'ankle boot': 'shoe',
 }
 
-# (photo, background class, part shown in train, part shown in val). No pixel serves both splits.
+# (photo, background class, shares of its width shown in train and in val). No pixel serves both.
 BACKGROUND_SPLIT = (
-    ('brick', 'brick', 'left half', 'right half'),
-    ('grass', 'grass', 'left half', 'right half'),
-    ('gravel', 'gravel', 'left half', 'right half'),
-    ('coffee', 'photo', 'whole', None),
-    ('astronaut', 'photo', 'whole', None),
-    ('chelsea', 'photo', None, 'whole'),
-    ('rocket', 'photo', None, 'whole'),
+    ('brick', 'brick', (0, 0.5), (0.5, 1)),
+    ('grass', 'grass', (0, 0.5), (0.5, 1)),
+    ('gravel', 'gravel', (0, 0.5), (0.5, 1)),
+    ('coffee', 'photo', (0, 1), None),
+    ('astronaut', 'photo', (0, 1), None),
+    ('chelsea', 'photo', None, (0, 1)),
+    ('rocket', 'photo', None, (0, 1)),
 )
 
 OBJECT_THRESHOLD = 8  # a pixel brighter than this belongs to the object, and so does every hole
@@ -58,38 +57,23 @@ OBJECT_THRESHOLD = 8  # a pixel brighter than this belongs to the object, and so
 
 @dataclass(frozen=True)
 class ObjectPart:
-    """One product photo, cut to its mask.
+    """One product photo, cut to its mask."""
 
-    Attributes:
-        category: COCO category id and label-map value, 1 to 5.
-        row: its row in ``{split}_images`` of the parts file.
-        source_index: its row in the original Fashion-MNIST set.
-        grey: (h, w) uint8 brightness, h and w at most 28.
-        mask: (h, w) uint8, 255 on the object and 0 beside it; touches all four sides.
-    """
-
-    category: int
-    row: int
-    source_index: int
-    grey: np.ndarray
-    mask: np.ndarray
+    category: int  # COCO category id and label-map value, 1 to 5
+    row: int  # in ``{split}_images`` of the parts file
+    source_index: int  # row in the original Fashion-MNIST set
+    grey: np.ndarray  # (h, w) uint8 brightness, h and w at most 28
+    mask: np.ndarray  # (h, w) uint8, 255 on the object and 0 beside it; touches all four sides
 
 
 @dataclass(frozen=True)
 class BackgroundPart:
-    """The region of one photo that a split may show.
+    """The region of one photo that a split may show."""
 
-    Attributes:
-        label: label-map value, 6 to 9.
-        source: name of the photo.
-        left: x of the region's first column in the whole photo, in px (its first row is row 0).
-        pixels: (h, w, 3) uint8, BGR.
-    """
-
-    label: int
-    source: str
-    left: int
-    pixels: np.ndarray
+    label: int  # label-map value, 6 to 9
+    source: str  # name of the photo
+    left: int  # x of the region's first column in the whole photo, in px; its first row is row 0
+    pixels: np.ndarray  # (h, w, 3) uint8, BGR
 
 
 @dataclass(frozen=True)
@@ -100,25 +84,36 @@ class Parts:
     backgrounds: dict[int, list[BackgroundPart]]
 
 
-@lru_cache(maxsize=1)
-def parts_checksum() -> str:
-    """sha256 of the parts file, in hex."""
-    return hashlib.sha256(PARTS_FILE.read_bytes()).hexdigest()
-
-
-@lru_cache(maxsize=len(SPLITS))
+@lru_cache
 def load_parts(split: str) -> Parts:
-    """The objects and backgrounds of one split; the two splits share no pixel.
-
-    Args:
-        split: 'train' or 'val'.
+    """The objects and backgrounds of one split, 'train' or 'val'; the two share no pixel.
 
     Raises:
         ValueError: unknown split.
     """
     check_split(split)
+    values = {name: value for value, name in enumerate(LABEL_CLASSES, start=1)}
+    parts = Parts(
+        objects={values[name]: [] for name in OBJECT_CLASSES},
+        backgrounds={values[name]: [] for name in BACKGROUND_CLASSES},
+    )
+    categories = [values[name] for name in MERGED_CLASSES.values()]
     with np.load(PARTS_FILE) as archive:
-        return Parts(_load_objects(archive, split), _load_backgrounds(archive, split))
+        rows = (archive[f'{split}_{name}'] for name in ('images', 'labels', 'source_index'))
+        for row, (image, label, source_index) in enumerate(zip(*rows, strict=True)):
+            mask = object_mask(image)
+            x, y, w, h = cv2.boundingRect(mask)
+            grey, mask = (pixels[y : y + h, x : x + w].copy() for pixels in (image, mask))
+            part = ObjectPart(categories[label], row, int(source_index), grey, mask)
+            parts.objects[part.category].append(part)
+        for source, name, *shares in BACKGROUND_SPLIT:
+            if shown := shares[SPLITS.index(split)]:
+                photo = np.asarray(cv2.imdecode(archive[f'photo_{source}'], cv2.IMREAD_COLOR))
+                left, right = (int(share * photo.shape[1]) for share in shown)
+                pixels = np.ascontiguousarray(photo[:, left:right])  # (h, w, 3)
+                background = BackgroundPart(values[name], source, left, pixels)
+                parts.backgrounds[values[name]].append(background)
+    return parts
 
 
 def check_split(split: str) -> None:
@@ -131,56 +126,9 @@ def object_mask(grey: np.ndarray) -> np.ndarray:
     """Mask of a product photo on black: brighter than the threshold, holes filled.
 
     A hole is a dark region that no path of dark pixels, diagonal steps not counted, joins to the
-    border. Exact to about one source pixel.
-
-    Args:
-        grey: (h, w) uint8.
-
-    Returns:
-        (h, w) uint8, 255 inside and 0 outside.
+    border. Takes and gives (h, w) uint8, 255 inside and 0 outside.
     """
     dark = (grey <= OBJECT_THRESHOLD).astype(np.uint8)
     ringed = cv2.copyMakeBorder(dark, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     cv2.floodFill(ringed, None, (0, 0), 2, flags=4)
     return np.where(ringed[1:-1, 1:-1] == 2, 0, 255).astype(np.uint8)
-
-
-def _load_objects(archive: np.lib.npyio.NpzFile, split: str) -> dict[int, list[ObjectPart]]:
-    images = archive[f'{split}_images']  # (n, 28, 28)
-    labels = archive[f'{split}_labels'].tolist()
-    source_indices = archive[f'{split}_source_index'].tolist()
-    objects: dict[int, list[ObjectPart]] = {i + 1: [] for i in range(len(OBJECT_CLASSES))}
-    for row, (image, label, source_index) in enumerate(
-        zip(images, labels, source_indices, strict=True)
-    ):
-        mask = object_mask(image)
-        x, y, w, h = cv2.boundingRect(mask)
-        inside = (slice(y, y + h), slice(x, x + w))
-        category = MERGED_CLASS[label] + 1
-        objects[category].append(
-            ObjectPart(category, row, source_index, image[inside].copy(), mask[inside].copy())
-        )
-    return objects
-
-
-def _load_backgrounds(archive: np.lib.npyio.NpzFile, split: str) -> dict[int, list[BackgroundPart]]:
-    first_label = len(OBJECT_CLASSES) + 1
-    backgrounds: dict[int, list[BackgroundPart]] = {
-        first_label + i: [] for i in range(len(BACKGROUND_CLASSES))
-    }
-    for source, name, *shown in BACKGROUND_SPLIT:
-        part = shown[SPLITS.index(split)]
-        if part is None:
-            continue
-        photo = np.asarray(cv2.imdecode(archive[f'photo_{source}'], cv2.IMREAD_COLOR))  # (h, w, 3)
-        middle = photo.shape[1] // 2
-        left, right = {
-            'whole': (0, photo.shape[1]),
-            'left half': (0, middle),
-            'right half': (middle, photo.shape[1]),
-        }[part]
-        label = first_label + BACKGROUND_CLASSES.index(name)
-        backgrounds[label].append(
-            BackgroundPart(label, source, left, np.ascontiguousarray(photo[:, left:right]))
-        )
-    return backgrounds

@@ -2,21 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from heracles_mm.datasets.parts import (
-    LABEL_CLASSES,
-    SPLITS,
-    BackgroundPart,
-    ObjectPart,
-    Parts,
-    load_parts,
-)
+from heracles_mm.datasets.parts import LABEL_CLASSES, SPLITS, BackgroundPart, ObjectPart, load_parts
 
-OBJECT_SHARE = (50, 90)
-"""Percent of the side that the longer side of a product photo takes."""
+OBJECT_SHARE = (50, 90)  # percent of the side that the longer side of a product photo takes
 
 
 def write_pictures(
@@ -30,8 +23,8 @@ def write_pictures(
 
     Args:
         root: folder; files of the same names are written over.
-        train, val: pictures of each class; product photos of a class are all different, as long as
-            they last (200 and 50).
+        train: pictures of each class; up to 200 product photos of a class are all different.
+        val: likewise, up to 50.
         side: of the square pictures, px.
         seed: of places, sizes and crops.
     """
@@ -40,22 +33,20 @@ def write_pictures(
             folder = Path(root) / split / name
             folder.mkdir(parents=True, exist_ok=True)
             rng = np.random.default_rng([seed, SPLITS.index(split), label])
-            pictures = _pictures(rng, load_parts(split), label, side)
+            pictures = _pictures(rng, split, label, side)
             for index in range(count):
                 _, content = cv2.imencode('.png', next(pictures))
                 (folder / f'{index:04}.png').write_bytes(content.tobytes())
 
 
-def _pictures(
-    rng: np.random.Generator, parts: Parts, label: int, side: int
-) -> Iterator[np.ndarray]:
+def _pictures(rng: np.random.Generator, split: str, label: int, side: int) -> Iterator[Any]:
+    parts = load_parts(split)
     while True:
-        if label in parts.objects:
-            for index in rng.permutation(len(parts.objects[label])):
-                yield _product_photo(rng, parts.objects[label][index], side)
+        if objects := parts.objects.get(label):
+            for index in rng.permutation(len(objects)):
+                yield _product_photo(rng, objects[index], side)
         else:
-            for part in parts.backgrounds[label]:
-                yield _crop(rng, part, side)
+            yield from (_crop(rng, part, side) for part in parts.backgrounds[label])
 
 
 def _product_photo(rng: np.random.Generator, part: ObjectPart, side: int) -> np.ndarray:

@@ -17,16 +17,7 @@ class ScenesSegDataset(BaseSegDataset):
     The maps hold 1 to 9, and 0 would mean unlabelled, as in ADE20K; ``reduce_zero_label`` is always
     on, so a model sees 0 to 8 and 255 for what is ignored.
 
-    Args:
-        split: 'train' or 'val'.
-        **options: those of :class:`ScenesSpec` (num_train, num_val, size, objects, object_px, seed)
-            and these of mmengine's BaseDataset: pipeline, test_mode, filter_cfg, indices,
-            serialize_data, lazy_init, max_refetch, metainfo.
-
-    Raises:
-        TypeError: an option that does not exist, or of the wrong type.
-        ValueError: unknown split, or an option out of range.
-        CacheError: the cache folder cannot be written.
+    Arguments and errors are those of :class:`~heracles_mm.datasets.detection.ScenesDataset`.
     """
 
     METAINFO = {'classes': LABEL_CLASSES, 'palette': [list(colour) for colour in LABEL_PALETTE]}

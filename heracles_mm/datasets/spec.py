@@ -1,7 +1,7 @@
 """What a set of scenes is made to: counts, sizes and seed."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from heracles_mm.errors import UsageError
@@ -11,11 +11,10 @@ from heracles_mm.errors import UsageError
 class ScenesSpec:
     """Everything that decides the pictures. Same spec, same bytes.
 
-    A picture depends on seed, split, its number and the three sizes, not on the counts: the first
-    400 training pictures of an 800-picture set are those of a 400-picture set.
+    A picture depends on seed, split, its number and the three sizes, not on the counts.
 
     Attributes:
-        num_train: training pictures, at least 1. Five or more show every class and every label.
+        num_train: training pictures, at least 1; five or more show every class and every label.
         num_val: validation pictures, likewise.
         size: height and width of a picture in px, 64 to 2048.
         objects: fewest and most objects wanted in a picture. One that finds no place without
@@ -47,17 +46,11 @@ class ScenesSpec:
 
     def count(self, split: str) -> int:
         """Pictures in a split."""
-        return {'train': self.num_train, 'val': self.num_val}[split]
+        return self.num_train if split == 'train' else self.num_val
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data: integers and lists of integers."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
-
-
-SPEC_OPTIONS = tuple(field.name for field in fields(ScenesSpec))
+        """Plain data: integers and pairs of integers."""
+        return asdict(self)
 
 
 def _check_integer(name: str, value: object, low: int, high: int) -> None:
@@ -70,9 +63,8 @@ def _check_integer(name: str, value: object, low: int, high: int) -> None:
 def _range(name: str, value: object, low: int, high: int) -> tuple[int, int]:
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
         raise UsageError(f'{name} must be two integers (fewest, most), got {value!r}')
-    fewest, most = value
-    for bound in (fewest, most):
+    for bound in value:
         _check_integer(name, bound, low, high)
-    if fewest > most:
+    if value[0] > value[1]:
         raise UsageError(f'{name} must not fall from first to second, got {tuple(value)}')
-    return fewest, most
+    return value[0], value[1]

@@ -1,20 +1,30 @@
 """Hooks, checks and layer decay for mmengine's runner. Importing this registers them, and lets
 mmengine read safetensors files."""
 
-import heracles_mm.checkpoints.safetensors_files  # noqa: F401
-from heracles_mm.data_checks.segmentation_hook import CheckSegmentationHook
+from mmengine.runner.checkpoint import CheckpointLoader
+
+import heracles_mm.engine.visualizers  # noqa: F401
+from heracles_mm.checkpoints.reading import load_from_safetensors
+from heracles_mm.data_checks.check_data_hook import CheckDataHook, CheckSegmentationHook
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook
 from heracles_mm.engine.plain_checkpoint_hook import PlainCheckpointHook
+from heracles_mm.engine.rehearsal_hook import RehearsalHook
 from heracles_mm.engine.sharding import ShardedRunner, ShardedStrategy
 
+CheckpointLoader.register_scheme(
+    [r'.*\.safetensors$', r'https?://.*\.safetensors$'], load_from_safetensors, force=True
+)
+
 __all__ = [
+    'CheckDataHook',
     'CheckSegmentationHook',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
     'LoadReportHook',
     'PlainCheckpointHook',
+    'RehearsalHook',
     'ShardedRunner',
     'ShardedStrategy',
 ]

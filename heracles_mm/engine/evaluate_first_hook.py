@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 class EvaluateFirstHook(Hook):
     """Run the validation loop on the model as it was initialised, so that a curve starts at step 0.
 
-    A run that is resumed has its start behind it and is left alone.
+    Nothing happens in a run that is resumed.
     """
 
     def before_train(self, runner: Runner) -> None:

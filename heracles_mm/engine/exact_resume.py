@@ -7,6 +7,7 @@ validation that was due when the run stopped.
 
 from typing import Any
 
+from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from heracles_mm.engine.random_state import random_state, separate_ranks, set_random_state
@@ -16,8 +17,8 @@ RUN_STATE = 'heracles_mm_run'
 """The checkpoint's entry with ``random``, ``validated`` and ``optimizer_states``."""
 
 
-class ExactResume:
-    """What to note in the checkpoints of a run, and what to do with it on resume.
+class ExactResume(Hook):
+    """Notes in each checkpoint what mmengine does not store, and goes on from it.
 
     Validation is kept from using up the random numbers of training: a run that validates more
     often trains the same, and a checkpoint written during a validation goes on as one before it.
@@ -27,27 +28,24 @@ class ExactResume:
         self._before_val: dict[str, Any] | None = None
         self._resumed: dict[str, Any] | None = None
 
-    def before_val(self) -> None:
-        """Put the random numbers aside."""
+    def before_val(self, runner: Runner) -> None:
+        """Put the random numbers of training aside."""
         self._before_val = random_state()
 
-    def after_val(self) -> None:
+    def after_val(self, runner: Runner) -> None:
         """Go on with them."""
         if self._before_val is not None:
             set_random_state(self._before_val)
             self._before_val = None
 
-    def note(self, checkpoint: dict[str, Any]) -> None:
-        """Add to a checkpoint what mmengine does not store."""
-        validated = self._before_val is not None
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         checkpoint[RUN_STATE] = {
             'random': self._before_val or random_state(),
-            'validated': validated,
+            'validated': self._before_val is not None,
             'optimizer_states': [*checkpoint.get('optimizer', {}).get('state', ())],
         }
 
-    def after_load(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Take up what :meth:`note` added; training uses it when it starts."""
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         state = checkpoint.pop(RUN_STATE, None)
         if not runner._resume:
             return
@@ -64,7 +62,7 @@ class ExactResume:
         if state is None:
             return
         loop = runner.train_loop
-        _mind_epochs(runner)
+        _to_whole_epochs(runner)
         if not state['validated'] and _validation_is_due(runner):
             runner.val_loop.run()
 
@@ -89,7 +87,7 @@ class ExactResume:
 class _Advanced:
     """mmengine's data iterator of a resumed run, which is first advanced over the batches done.
 
-    Loading them again uses random numbers; behind the last one ``go_on`` sets them right.
+    Loading them again uses random numbers; after the last one ``go_on`` sets them right.
     """
 
     def __init__(self, loop: IterBasedTrainLoop, go_on: Any) -> None:
@@ -110,8 +108,8 @@ class _Advanced:
             next(self)
 
 
-def _mind_epochs(runner: Runner) -> None:
-    """A loop by epoch starts epochs whole: say what of a checkpoint cannot be gone on with."""
+def _to_whole_epochs(runner: Runner) -> None:
+    """A loop by epoch starts whole epochs: warn about a checkpoint from the middle of one."""
     loop = runner.train_loop
     if not isinstance(loop, EpochBasedTrainLoop):
         return

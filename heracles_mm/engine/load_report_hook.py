@@ -8,11 +8,12 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
 
-from heracles_mm.checkpoints import CheckpointError, LoudLoading
 from heracles_mm.checkpoints.load_report import LoadReport
-from heracles_mm.checkpoints.loud import part_of, tell, tell_report
-from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
+from heracles_mm.checkpoints.loading import CheckedLoading, backbones_of, log, log_report
+from heracles_mm.checkpoints.recognise import find_prefix, weights_of
 from heracles_mm.checkpoints.same_kind import tensor_objection
+from heracles_mm.engine.resume_check import check_resumable
+from heracles_mm.errors import CheckpointError
 
 
 @HOOKS.register_module()
@@ -34,29 +35,21 @@ class LoadReportHook(Hook):
         self._report: LoadReport | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Put the weights where mmengine looks for them, and say what they will bring."""
+        """Put the weights where mmengine looks for them, and log what they will bring."""
         model = _unwrapped(runner.model)
-        backbones = _backbones(model)
-        if not backbones:
-            return
-        weights = weights_of(checkpoint)
-        if len(backbones) == 1:
-            weights = _with_prefix(weights, *next(iter(backbones.items())))
-        if list(weights) != list(checkpoint.get('state_dict', ())):
-            checkpoint['state_dict'] = weights
-        parts = {
-            backbone: LoadReport.of(backbone, part_of(weights, prefix))
-            for prefix, backbone in backbones.items()
-        }
-        self._report = LoadReport.of(model, weights)
-        tell_report(self._report, as_expected=all(part.complete for part in parts.values()))
-        if any(backbone.strict_loading for backbone in backbones.values()):
+        if backbones := backbones_of(model):
+            weights = weights_of(checkpoint)
+            if len(backbones) == 1:
+                weights = _with_prefix(weights, *next(iter(backbones.items())))
+            if list(weights) != list(checkpoint.get('state_dict', ())):
+                checkpoint['state_dict'] = weights
+            self._report = log_report(model, weights)
             own = model.state_dict()
             objection = tensor_objection({key: own[key] for key in self._report.loaded}, weights)
-            if objection:
+            if objection and _strict(model):
                 raise CheckpointError(f'the checkpoint cannot be used: {objection}')
-        for backbone, part in parts.items():
-            backbone.announced = part
+        if runner._resume:  # before EMAHook and others take their parts
+            check_resumable(runner, checkpoint)
 
     def before_train(self, runner: Runner) -> None:
         """Training fills what the checkpoint did not."""
@@ -64,9 +57,8 @@ class LoadReportHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Refuse to measure a model that is partly random."""
-        strict = any(b.strict_loading for b in _backbones(_unwrapped(runner.model)).values())
         objection = self._report.objection() if self._report else None
-        if strict and objection:
+        if objection and _strict(_unwrapped(runner.model)):
             raise CheckpointError(f'{objection}; a test needs the checkpoint of the whole model')
 
 
@@ -76,22 +68,17 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return model
 
 
-def _backbones(model: nn.Module) -> dict[str, LoudLoading]:
-    """Prefix with its dot -> backbone."""
-    return {
-        f'{name}.' if name else '': module
-        for name, module in model.named_modules()
-        if isinstance(module, LoudLoading)
-    }
+def _strict(model: nn.Module) -> bool:
+    return any(backbone.strict_loading for backbone in backbones_of(model).values())
 
 
-def _with_prefix(weights: dict[str, Any], prefix: str, backbone: LoudLoading) -> dict[str, Any]:
+def _with_prefix(weights: dict[str, Any], prefix: str, backbone: CheckedLoading) -> dict[str, Any]:
     """``weights`` with the backbone's under ``prefix``, wherever they stood."""
-    place = backbone_prefix(weights, backbone, prefix)
+    place = find_prefix(weights, backbone, prefix)
     if place == prefix:
         return weights
     own = tuple(f'{place}{name}.' for name, _ in backbone.named_children())
-    tell(f'the weights of the backbone stand under {place!r}, this model has them under {prefix!r}')
+    log(f'the weights of the backbone stand under {place!r}, this model has them under {prefix!r}')
     return {
         prefix + key[len(place) :] if key.startswith(own) else key: value
         for key, value in weights.items()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
@@ -13,7 +13,7 @@ from heracles_mm.engine.resume_check import check_resumable
 
 
 @HOOKS.register_module()
-class PlainCheckpointHook(Hook):
+class PlainCheckpointHook(ExactResume):
     """Write checkpoints as plain data and whole files, and build mmengine's objects on resume.
 
     With it in ``custom_hooks`` every checkpoint of the runner, the best and the published ones too,
@@ -31,8 +31,8 @@ class PlainCheckpointHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self) -> None:
+        super().__init__()
         self._reported: set[str] = set()
-        self._exact = ExactResume()
 
     def before_run(self, runner: Runner) -> None:
         """Let local checkpoints appear whole or not at all, unless the config chose a storage."""
@@ -45,21 +45,9 @@ class PlainCheckpointHook(Hook):
             ):
                 hook.backend_args = {'backend': ATOMIC_LOCAL}
 
-    def before_train(self, runner: Runner) -> None:
-        """Go on where a resumed run stopped."""
-        self._exact.before_train(runner)
-
-    def before_val(self, runner: Runner) -> None:
-        """Validation leaves the random numbers of training alone."""
-        self._exact.before_val()
-
-    def after_val(self, runner: Runner) -> None:
-        """Validation leaves the random numbers of training alone."""
-        self._exact.after_val()
-
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Replace everything in ``checkpoint`` by plain data; say once what had to be left out."""
-        self._exact.note(checkpoint)
+        super().before_save_checkpoint(runner, checkpoint)
         left_out: list[str] = []
         plain = to_plain(checkpoint, 'checkpoint', left_out)
         checkpoint.clear()
@@ -84,4 +72,4 @@ class PlainCheckpointHook(Hook):
             checkpoint['meta'].pop('config', None)
         if runner._resume:
             check_resumable(runner, checkpoint)
-        self._exact.after_load(runner, checkpoint)
+        super().after_load_checkpoint(runner, checkpoint)

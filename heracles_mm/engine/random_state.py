@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_rank
-from torch import Tensor
 
 
 def random_state() -> dict[str, Any]:
@@ -30,9 +29,9 @@ def set_random_state(state: dict[str, Any]) -> None:
     random.setstate((version, tuple(words.tolist()), gauss))
     name, key, position, has_gauss, cached = state['numpy']
     np.random.set_state((name, key.cpu().numpy().astype(np.uint32), position, has_gauss, cached))
-    torch.set_rng_state(_bytes(state['torch']))
+    torch.set_rng_state(state['torch'].cpu().byte())
     if 'cuda' in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(_bytes(state['cuda']))
+        torch.cuda.set_rng_state(state['cuda'].cpu().byte())
 
 
 def separate_ranks() -> None:
@@ -42,7 +41,3 @@ def separate_ranks() -> None:
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
-
-
-def _bytes(state: Tensor) -> Tensor:
-    return state.cpu().to(torch.uint8)

@@ -1,10 +1,11 @@
 """Refuse to resume from what is not the whole state of this run.
 
-mmengine takes what fits: a weight that is missing or of another shape keeps its start value behind
-a warning, an optimizer that is missing starts anew, and averages that are missing become wrong
-without a word. A run that goes on for weeks should know.
+mmengine takes what fits: a weight that is missing or of another shape keeps its start value after a
+warning, an optimizer that is missing starts anew, and averages that are missing become wrong.
 """
 
+import copy
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,17 +13,16 @@ import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import FlexibleRunner, Runner
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from heracles_mm.checkpoints.load_report import LoadReport
 from heracles_mm.checkpoints.plain import to_plain
-from heracles_mm.checkpoints.same_kind import difference, tensor_objection
+from heracles_mm.checkpoints.same_kind import tensor_objection
 from heracles_mm.engine.exact_resume import RUN_STATE
 from heracles_mm.engine.random_state import random_state
+from heracles_mm.engine.state_difference import difference
 from heracles_mm.errors import CheckpointError
-
-_OF_A_WEIGHT = ('exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer')
-"""What torch's optimizers keep for each element of a weight."""
 
 
 def check_resumable(runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -39,24 +39,18 @@ def check_resumable(runner: Runner, checkpoint: dict[str, Any]) -> None:
 
 
 def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
-    missing = [key for key in _needed(runner) if not _has(checkpoint, *key)]
+    parts: dict[str, Any] = dict.fromkeys(('meta', 'state_dict', 'optimizer', 'message_hub'), dict)
+    if runner.param_schedulers is not None:
+        parts['param_schedulers'] = (list, dict)
+    missing = [name for name, kind in parts.items() if not isinstance(checkpoint.get(name), kind)]
     if missing:
-        yield f'it has no {" and no ".join(name for name, _ in missing)}'
-    meta = checkpoint['meta']
-    for counter in ('epoch', 'iter'):
-        value = meta.get(counter)
-        if type(value) is not int or value < 0:
-            yield f'meta.{counter} is {value!r:.40}, which must be a number of steps'
-    if RUN_STATE in checkpoint:
-        state = random_state()
-        state.pop('cuda', None)  # it may have been written on another machine
-        own: dict[str, Any] = {'random': state, 'validated': True, 'optimizer_states': []}
-        noted = checkpoint[RUN_STATE]
-        if isinstance(noted, dict) and isinstance(noted.get('optimizer_states'), list):
-            indices = noted['optimizer_states']  # of weights, or their names (sharded runs)
-            own['optimizer_states'] = [i if isinstance(i, (int, str)) else 0 for i in indices]
-        if found := difference(own, noted, RUN_STATE):
-            yield found
+        yield f'it has no {" and no ".join(missing)}'
+    for name in ('epoch', 'iter', 'seed'):
+        value = checkpoint['meta'].get(name)
+        unseeded = name == 'seed' and value is None
+        if not unseeded and (type(value) is not int or not 0 <= value < 2**32):
+            yield f'meta.{name} is {value!r:.40}, which must be a whole number'
+    yield from _run_state_objections(checkpoint)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     yield from _weights_objections(model, checkpoint['state_dict'])
     for hook in runner.hooks:
@@ -70,20 +64,17 @@ def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
             yield found
 
 
-def _needed(runner: Runner) -> list[tuple[str, type | tuple[type, ...]]]:
-    parts: list[tuple[str, type | tuple[type, ...]]] = [
-        ('meta', dict),
-        ('state_dict', dict),
-        ('optimizer', dict),
-        ('message_hub', dict),
-    ]
-    if runner.param_schedulers is not None:
-        parts.append(('param_schedulers', (list, dict)))
-    return parts
-
-
-def _has(checkpoint: dict[str, Any], name: str, kind: type | tuple[type, ...]) -> bool:
-    return isinstance(checkpoint.get(name), kind)
+def _run_state_objections(checkpoint: dict[str, Any]) -> Iterator[str]:
+    logs: dict[str, Any] = {'log_scalars': {}, 'runtime_info': {}, 'resumed_keys': {}}
+    if found := difference(logs, checkpoint['message_hub'], 'message_hub'):
+        yield found
+    if RUN_STATE not in checkpoint:
+        return
+    state = random_state()
+    state.pop('cuda', None)  # it may have been written on another machine
+    own = {'random': state, 'validated': True, 'optimizer_states': None}
+    if found := difference(own, checkpoint[RUN_STATE], RUN_STATE):
+        yield found
 
 
 def _weights_objections(model: nn.Module, weights: Any) -> Iterator[str]:
@@ -92,9 +83,10 @@ def _weights_objections(model: nn.Module, weights: Any) -> Iterator[str]:
     report = LoadReport.of(model, weights)
     if objection := report.objection():
         yield objection
-    if report.resized:
-        key, (before, after) = next(iter(report.resized.items()))
+    for key, (before, after) in report.resized.items():
         yield f'it is of another picture size, {key} is {before} in it and {after} in the model'
+    for key, how in report.adapted.items():
+        yield f'it is of another number of input channels, {key} would be {how}'
     if objection := tensor_objection(model.state_dict(), weights):
         yield objection
 
@@ -108,27 +100,43 @@ def _optimizer_objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterato
         return
     if found := difference(own['param_groups'], _filled(runner, own, stored), 'optimizer'):
         yield found
-    weights = [weight for group in runner.optim_wrapper.param_groups for weight in group['params']]
     states = stored.get('state')
     if not isinstance(states, dict) or not all(isinstance(s, dict) for s in states.values()):
         yield 'optimizer.state is missing or no dict of dicts'
         return
-    names = {name for state in states.values() for name in state}
+    groups = runner.optim_wrapper.param_groups
+    weights = [(group, weight) for group in groups for weight in group['params']]
     for index, state in states.items():
         where = f'optimizer.state.{index}'
         if not isinstance(index, int) or not 0 <= index < len(weights):
             yield f'{where} belongs to none of the {len(weights)} weights'
-        if absent := [name for name in names if name not in state]:
-            yield f'{where}.{absent[0]} is missing'
-        for name, value in state.items():
-            like = weights[index] if name in _OF_A_WEIGHT else value
-            if name == 'step':
-                like = torch.zeros(()) if isinstance(value, torch.Tensor) else 0
-            if found := difference(like, value, f'{where}.{name}'):
-                yield found
-    noted = checkpoint.get(RUN_STATE, {}).get('optimizer_states', ())
-    if lost := [index for index in noted if index not in states]:
-        yield f'optimizer.state.{lost[0]} is missing'
+        like = state_after_a_step(runner.optim_wrapper.optimizer, *weights[index])
+        if not isinstance(state.get('step'), Tensor):  # older versions of torch count with an int
+            like = {**like, 'step': 0} if 'step' in like else like
+        if found := difference({**state, **like}, state, where):
+            yield found
+    noted = checkpoint.get(RUN_STATE, {}).get('optimizer_states', [])
+    for index in noted if isinstance(noted, list) else [noted]:
+        if index not in list(states):
+            yield f'optimizer.state.{index} is missing'
+
+
+def state_after_a_step(optimizer: Optimizer, group: dict, weight: Tensor) -> dict[str, Any]:
+    """What an optimizer keeps for one weight of a group, found by a step on zeros of its shape.
+
+    Empty for one that cannot make such a step, such as LBFGS, which wants a closure.
+    """
+    parameter = nn.Parameter(torch.zeros(weight.shape, dtype=weight.dtype))
+    parameter.grad = torch.zeros_like(parameter)
+    alone = copy.copy(optimizer)
+    alone.state = defaultdict(dict)
+    of_gpus = {name: False for name in ('capturable', 'fused', 'foreach') if name in group}
+    alone.param_groups = [{**group, **of_gpus, 'params': [parameter]}]
+    try:
+        type(optimizer).step(alone)  # schedulers replace the method of the object
+    except Exception:  # of whatever optimizer the user brings
+        return {}
+    return dict(alone.state[parameter])
 
 
 def _filled(runner: Runner, own: dict[str, Any], stored: dict[str, Any]) -> Any:

@@ -1,6 +1,5 @@
 """Sharded training (FSDP): every process keeps a part of the weights, gradients and moments."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch.distributed.fsdp import (
 )
 from torch.distributed.fsdp.wrap import ModuleWrapPolicy
 
+from heracles_mm.checkpoints import AtomicLocalBackend
 from heracles_mm.layers.block import Block
 
 
@@ -100,4 +100,4 @@ class ShardedStrategy(FSDPStrategy):
         part = f'{filename}.part'
         super().save_checkpoint(part, **options)
         if is_main_process():
-            os.replace(part, filename)
+            AtomicLocalBackend.replace(part, filename)

@@ -5,9 +5,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from heracles_mm.checkpoints import CheckpointError, LoudLoading, read_checkpoint
-from heracles_mm.checkpoints.load_report import LoadReport
-from heracles_mm.checkpoints.recognise import weights_of
+from heracles_mm.checkpoints import CheckedLoading, load_weights
 
 
 def build_model(cfg: Config, checkpoint: str | None, only_backbone: bool) -> nn.Module:
@@ -27,17 +25,11 @@ def build_model(cfg: Config, checkpoint: str | None, only_backbone: bool) -> nn.
         settings.data_preprocessor = preprocessor
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
         model = MODELS.build(settings)
-    if checkpoint is None:
-        return model.eval()
     backbone = getattr(model, 'backbone', None)
-    if only_backbone and isinstance(backbone, LoudLoading):
-        backbone.init_cfg = dict(type='Pretrained', checkpoint=checkpoint, prefix='backbone.')
-        backbone.init_weights()
-        return model.eval()
-    weights = weights_of(read_checkpoint(checkpoint))
-    if objection := LoadReport.of(model, weights).objection():
-        raise CheckpointError(f'{checkpoint}: {objection}')
-    model.load_state_dict(weights, strict=False)
+    if checkpoint and only_backbone and isinstance(backbone, CheckedLoading):
+        load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)
+    elif checkpoint:
+        load_weights(model, checkpoint)
     return model.eval()
 
 

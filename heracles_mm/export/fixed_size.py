@@ -4,101 +4,64 @@ What depends on the size of the map alone is computed once, here; what is left i
 and elementwise arithmetic of real tensors, which every exporter and runtime has.
 """
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 
-from heracles_mm.export.real_fourier import RealFourier, along_height, along_width
-from heracles_mm.spectral import SASS, SpectralFilter, resample_filter, reverse_frequencies
+from heracles_mm.export.real_fourier import RealFourier, along_height
+from heracles_mm.spectral import SASS, SpectralFilter, resample_filter, reverse_frequencies, tables
 from heracles_mm.spectral.sass import flat_planes, mix_bins
-from heracles_mm.spectral.tables import (
-    cas_matrix,
-    cas_reversed_matrix,
-    cos_matrix,
-    dct_matrix,
-    sin_matrix,
-)
 
 Grid = tuple[int, int]
 
-KERNEL = ('kernel_real', 'kernel_imaginary', 'kernel_magnitude')
-
 
 class FixedFilter(nn.Module):
-    """A :class:`~heracles_mm.spectral.SpectralFilter` for maps (B, H, W, C) of one grid."""
+    """A :class:`~heracles_mm.spectral.SpectralFilter` for maps (B, H, W, C) of one grid.
 
-    weight: Tensor
+    A transform is a sum of products with a matrix along H and one along W: of one such term for the
+    cosine transform, and for Hartley's of two, cas(a + b) = cos a cas b + sin a cas(-b).
+    """
 
     def __init__(self, layer: SpectralFilter, grid: Grid, dtype: torch.dtype) -> None:
         super().__init__()
+        height, width = grid
+        self.dtype = dtype
         weight = layer.weight.detach().to(dtype)
         weight = resample_filter(weight, grid, periodic=layer.transform == 'hartley')
-        self.register_buffer('weight', weight.permute(1, 2, 0).contiguous())  # (H, W, C)
-        self.dtype = dtype
+        weight = weight.permute(1, 2, 0).contiguous()  # (H, W, C)
+
+        def buffer(*matrices: Tensor) -> nn.Buffer:
+            return nn.Buffer(torch.stack(matrices).to(dtype))
+
+        if layer.transform == 'cosine':
+            self.rows = buffer(tables.dct_matrix(height))
+            self.columns = buffer(tables.dct_matrix(width))
+        else:
+            self.rows = buffer(tables.cos_matrix(height), tables.sin_matrix(height))
+            plus, minus = tables.cas_matrix(width), tables.cas_reversed_matrix(width)
+            self.columns = buffer(plus, minus)
+        self.convolution = layer.product == 'convolution'
+        if self.convolution:
+            reverse = reverse_frequencies(weight, (-3, -2))
+            self.odd = nn.Buffer((weight - reverse) / 2)
+            weight = (weight + reverse) / 2
+            # cas(-a - b) = cos a cas(-b) - sin a cas b
+            self.reverse_columns = buffer(minus, -plus)
+        self.weight = nn.Buffer(weight)
 
     def forward(self, x: Tensor, channels_last: bool) -> Tensor:
         assert channels_last, 'the mixers transform maps (B, H, W, C)'
-        return self.filtered(x.to(self.dtype)).to(x.dtype)
-
-    def filtered(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def _keep(self, **tables: Tensor) -> None:
-        for name, table in tables.items():
-            self.register_buffer(name, table.to(self.dtype))
-
-
-class FixedCosineFilter(FixedFilter):
-    """With the transform ``'cosine'``."""
-
-    rows: Tensor
-    columns: Tensor
-
-    def __init__(self, layer: SpectralFilter, grid: Grid, dtype: torch.dtype) -> None:
-        super().__init__(layer, grid, dtype)
-        self._keep(rows=dct_matrix(grid[0]), columns=dct_matrix(grid[1]))
-
-    def filtered(self, x: Tensor) -> Tensor:
-        y = along_height(self.rows, along_width(self.columns, x)) * self.weight
-        return along_width(self.columns.mT, along_height(self.rows.mT, y))
-
-
-class FixedHartleyFilter(FixedFilter):
-    """With the transform ``'hartley'`` and either product."""
-
-    rows_cos: Tensor
-    rows_sin: Tensor
-    columns: Tensor
-    columns_reversed: Tensor
-    even: Tensor
-    odd: Tensor
-
-    def __init__(self, layer: SpectralFilter, grid: Grid, dtype: torch.dtype) -> None:
-        super().__init__(layer, grid, dtype)
-        height, width = grid
-        self._keep(
-            rows_cos=cos_matrix(height),
-            rows_sin=sin_matrix(height),
-            columns=cas_matrix(width),
-            columns_reversed=cas_reversed_matrix(width),
-        )
-        self.convolution = layer.product == 'convolution'
+        v = x.to(self.dtype)
+        y = _transformed(v, self.rows, self.columns) * self.weight
         if self.convolution:
-            reversed_weight = reverse_frequencies(self.weight, (-3, -2))
-            self._keep(
-                even=(self.weight + reversed_weight) / 2, odd=(self.weight - reversed_weight) / 2
-            )
+            y = y + _transformed(v, self.rows, self.reverse_columns) * self.odd
+        return _transformed(y, self.rows.mT, self.columns.mT).to(x.dtype)
 
-    def filtered(self, x: Tensor) -> Tensor:
-        plus, minus = along_width(self.columns, x), along_width(self.columns_reversed, x)
-        y = along_height(self.rows_cos, plus) + along_height(self.rows_sin, minus)
-        if self.convolution:
-            # cas(-a - b) = cos a cas(-b) - sin a cas b
-            reverse = along_height(self.rows_cos, minus) - along_height(self.rows_sin, plus)
-            y = y * self.even + reverse * self.odd
-        else:
-            y = y * self.weight
-        plus, minus = along_width(self.columns, y), along_width(self.columns_reversed, y)
-        return along_height(self.rows_cos, plus) + along_height(self.rows_sin, minus)
+
+def _transformed(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    terms = zip(rows.unbind(), columns.unbind(), strict=True)
+    return reduce(torch.add, (along_height(r, c @ x) for r, c in terms))
 
 
 class FixedSASS(nn.Module):
@@ -106,15 +69,14 @@ class FixedSASS(nn.Module):
 
     def __init__(self, layer: SASS, grid: Grid, dtype: torch.dtype) -> None:
         super().__init__()
-        self.pulse, self.sagu = layer.pulse, layer.sagu
+        self.dtype, self.pulse, self.sagu = dtype, layer.pulse, layer.sagu
         self.fourier = RealFourier(grid, layer.fft_axes, dtype)
-        self.dtype = dtype
-        for name, plane in zip(KERNEL, flat_planes(layer.kernel(grid, dtype)), strict=True):
-            self.register_buffer(name, plane)
+        real, imaginary, magnitude = map(nn.Buffer, flat_planes(layer.kernel(grid, dtype)))
+        self.kernel_real, self.kernel_imaginary, self.kernel_magnitude = real, imaginary, magnitude
 
     def forward(self, x: Tensor) -> Tensor:
         real, imaginary = self.fourier(x.to(self.dtype))
         strength = (real.square() + imaginary.square()).sqrt()
-        kernel = [getattr(self, name) for name in KERNEL]
+        kernel = self.kernel_real, self.kernel_imaginary, self.kernel_magnitude
         z = mix_bins(self.pulse, self.sagu, real, imaginary, strength, *kernel)
         return self.fourier.inverse(*z).to(x.dtype)

@@ -1,10 +1,11 @@
 """How a traced model is written to a file, and how that file is run again."""
 
-import importlib.util
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,59 +23,59 @@ OPSET = 20
 
 INPUT = 'image'
 
+Shape = tuple[int, int]
 Runner = Callable[[Tensor], Sequence[Tensor]]
 
 
-class Program(NamedTuple):
-    """What is written.
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is to be written.
 
     Args:
-        traced: by torch.export, with one input.
-        dynamic: what was said to torch.export of sizes that may vary, None for none.
-        outputs: names of its outputs.
+        shape: height and width of the pictures, px; the file takes no other.
+        batch: pictures at a time; with ``dynamic_batch`` one number to trace with, and any will do.
+        format: a name of :data:`FORMATS`.
         opset: of ONNX.
         notes: for the file's metadata (ONNX).
     """
 
-    traced: ExportedProgram
-    dynamic: tuple | None
-    outputs: Sequence[str]
-    opset: int
-    notes: dict[str, str]
+    shape: Shape
+    batch: int = 1
+    dynamic_batch: bool = False
+    format: str = 'onnx'
+    opset: int = OPSET
+    notes: Mapping[str, str] | None = None
+
+    @property
+    def dynamic_shapes(self) -> tuple | None:
+        """Of the one input, for torch.export."""
+        return ({0: torch.export.Dim('batch')},) if self.dynamic_batch else None
+
+    def check(self) -> None:
+        """Raise a UserError for what cannot be had, or not here."""
+        if self.opset not in OPSETS:
+            raise UserError(
+                f'opset {self.opset} cannot be written: choose one from {OPSETS[0]} to {OPSETS[-1]}'
+            )
+        try:
+            for module in FORMATS[self.format].needs:
+                import_module(module)
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f'the format {self.format} needs {module}, not installed here: '
+                "pip install 'heracles-mm[export]'"
+            ) from error
 
 
 class Format(NamedTuple):
-    """A kind of file.
-
-    Args:
-        suffix: of its name.
-        needs: modules beside torch.
-        write: a program to a file.
-        read: a file as a function of pictures (B, 3, H, W), on the CPU, with as many threads as
-            torch uses.
-    """
+    """A kind of file: how a traced program, whose outputs have names, is written to it, how it is
+    read as a function of pictures (B, C, H, W), on the CPU with as many threads as torch uses, and
+    the modules beside torch that it needs."""
 
     suffix: str
-    needs: tuple[str, ...]
-    write: Callable[[Program, Path], None]
+    write: Callable[[ExportedProgram, Path, Sequence[str], ExportOptions], object]
     read: Callable[[Path], Runner]
-
-
-def check_installed(name: str) -> None:
-    """Raise an UserError that says how to install what the format ``name`` needs."""
-    missing = [module for module in FORMATS[name].needs if not _is_installed(module)]
-    if missing:
-        raise UserError(
-            f'the format {name} needs {" and ".join(missing)}, not installed here: '
-            "pip install 'heracles-mm[export]'"
-        )
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ValueError:  # sys.modules has it as None
-        return False
+    needs: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -90,18 +91,20 @@ def quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _write_onnx(program: Program, path: Path) -> None:
+def _write_onnx(
+    traced: ExportedProgram, path: Path, outputs: Sequence[str], options: ExportOptions
+) -> None:
     model = torch.onnx.export(
-        program.traced,
+        traced,
         dynamo=True,
-        opset_version=program.opset,
-        dynamic_shapes=program.dynamic,  # for the name in the file
+        opset_version=options.opset,
+        dynamic_shapes=options.dynamic_shapes,  # for the name in the file
         input_names=[INPUT],
-        output_names=list(program.outputs),
+        output_names=list(outputs),
         verbose=False,
     )
     assert model is not None
-    model.model.metadata_props.update(program.notes)
+    model.model.metadata_props.update(options.notes or {})
     model.save(path, external_data=False)
 
 
@@ -111,31 +114,21 @@ def _read_onnx(path: Path) -> Runner:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
-
-    def run(x: Tensor) -> list[Tensor]:
-        return [torch.from_numpy(y) for y in session.run(None, {INPUT: x.numpy()})]
-
-    return run
-
-
-def _write_torch_export(program: Program, path: Path) -> None:
-    torch.export.save(program.traced, path)
-
-
-def _read_torch_export(path: Path) -> Runner:
-    return torch.export.load(path).module()
-
-
-def _write_aot_inductor(program: Program, path: Path) -> None:
-    torch._inductor.aoti_compile_and_package(program.traced, package_path=str(path))
-
-
-def _read_aot_inductor(path: Path) -> Runner:
-    return torch._inductor.aoti_load_package(str(path))
+    return lambda x: [torch.from_numpy(y) for y in session.run(None, {INPUT: x.numpy()})]
 
 
 FORMATS = {
-    'onnx': Format('.onnx', ('onnx', 'onnxscript', 'onnxruntime'), _write_onnx, _read_onnx),
-    'torch_export': Format('.pt2', (), _write_torch_export, _read_torch_export),
-    'aot_inductor': Format('.pt2', (), _write_aot_inductor, _read_aot_inductor),
+    'onnx': Format('.onnx', _write_onnx, _read_onnx, ('onnx', 'onnxscript', 'onnxruntime')),
+    'torch_export': Format(
+        '.pt2',
+        lambda traced, path, *_: torch.export.save(traced, path),
+        lambda path: torch.export.load(path).module(),
+    ),
+    'aot_inductor': Format(
+        '.pt2',
+        lambda traced, path, *_: torch._inductor.aoti_compile_and_package(
+            traced, package_path=str(path)
+        ),
+        lambda path: torch._inductor.aoti_load_package(str(path)),
+    ),
 }

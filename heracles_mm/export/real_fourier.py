@@ -12,18 +12,12 @@ from torch import Tensor, nn
 
 from heracles_mm.spectral.tables import cos_matrix, sin_matrix
 
-Parts = tuple[Tensor, Tensor]
-"""Real and imaginary part."""
+Parts = tuple[Tensor, Tensor]  # real and imaginary
 
 
 def along_height(matrix: Tensor, x: Tensor) -> Tensor:
-    """``matrix`` (n, H) on the rows of maps (B, H, W, C): (B, n, W, C)."""
+    """``matrix`` (n, H) on the rows of maps (B, H, W, C): (B, n, W, C). Along W it is ``@``."""
     return (matrix @ x.flatten(2)).unflatten(2, x.shape[2:])
-
-
-def along_width(matrix: Tensor, x: Tensor) -> Tensor:
-    """``matrix`` (n, W) on the columns of maps (B, H, W, C): (B, H, n, C)."""
-    return matrix @ x
 
 
 class RealFourier(nn.Module):
@@ -40,51 +34,47 @@ class RealFourier(nn.Module):
         dtype: float32 or float64, of the maps.
     """
 
-    rows: Tensor
-    rows_back: Tensor
-    columns: Tensor
-    columns_back: Tensor
-    mirrored: Tensor
-    turn_cos: Tensor
-    turn_sin: Tensor
-
     def __init__(self, grid: tuple[int, int], fft_axes: str, dtype: torch.dtype) -> None:
         super().__init__()
         height, width = grid
         self.grid = grid
         self.tokens = fft_axes == 'tokens'
-        self.width = width // 2 + 1  # of the spectrum, k2: those behind mirror these
+        self.width = width // 2 + 1  # of the spectrum, k2: those after it mirror these
         self.bins = height * width // 2 + 1 if self.tokens else height * self.width
         cos_h, sin_h = cos_matrix(height), sin_matrix(height)
         cos_w, sin_w = cos_matrix(width)[: self.width], sin_matrix(width)[: self.width]
-        tables = {
-            'rows': torch.cat((cos_h, -sin_h)),  # (2 H, H): x to Re, Im
-            'rows_back': torch.cat((cos_h, -sin_h), dim=1),  # (H, 2 H): Re, Im to Re
-            # (2 W', 2 W) and (2 W, 2 W'): Re, Im to Re, Im
-            'columns': _complex_product(cos_w, -sin_w),
-            'columns_back': _complex_product(cos_w.mT, sin_w.mT),
-            'mirrored': self._mirrored(),
-        }
+
+        def table(values: Tensor) -> nn.Buffer:
+            return nn.Buffer(values.to(dtype))
+
+        self.rows = table(torch.cat((cos_h, -sin_h)))  # (2 H, H): x to Re, Im
+        self.rows_back = table(torch.cat((cos_h, -sin_h), dim=1))  # (H, 2 H): Re, Im to Re
+        # (2 W', 2 W) and (2 W, 2 W'): Re, Im to Re, Im
+        self.columns = table(_complex_product(cos_w, -sin_w))
+        self.columns_back = table(_complex_product(cos_w.mT, sin_w.mT))
         if self.tokens:
-            k1, w = torch.arange(height)[:, None], torch.arange(width)[None, :]
-            angle = (k1 * w).double() * (2 * math.pi / (height * width))
-            tables['turn_cos'], tables['turn_sin'] = angle.cos()[..., None], angle.sin()[..., None]
-        for name, table in tables.items():
-            self.register_buffer(name, table.to(dtype))
+            length, k = height * width, torch.arange(self.bins)
+            k1, w = torch.arange(height)[:, None, None], torch.arange(width)[:, None]
+            angle = (k1 * w).double() * (2 * math.pi / (height * width))  # (H, W, 1)
+            self.turn_cos, self.turn_sin = table(angle.cos()), table(angle.sin())
+        else:
+            length, k = width, torch.arange(self.width).repeat(height)
+        # How often the whole spectrum holds each bin up to conjugation: 1 or 2, (bins, 1).
+        self.copies = table(torch.where((k == 0) | (2 * k == length), 1.0, 2.0)[:, None])
 
     def forward(self, x: Tensor) -> Parts:
         """Half spectrum of ``x``, (B, bins, C) each, in the order of ``half_spectrum``."""
         real, imaginary = along_height(self.rows, x).chunk(2, dim=1)  # (B, H, W, C)
         if self.tokens:
             real, imaginary = self._turned(real, imaginary, -1)
-        z = along_width(self.columns, torch.cat((real, imaginary), dim=2))
+        z = self.columns @ torch.cat((real, imaginary), dim=2)
         real, imaginary = z.chunk(2, dim=2)  # (B, H, W', C)
         return self._flat(real), self._flat(imaginary)
 
     def inverse(self, real: Tensor, imaginary: Tensor) -> Tensor:
         """The real map (B, H, W, C) with a half spectrum, (B, bins, C) each."""
         real, imaginary = self._square(real), self._square(imaginary)  # (B, H, W', C)
-        z = along_width(self.columns_back, torch.cat((real, imaginary), dim=2))
+        z = self.columns_back @ torch.cat((real, imaginary), dim=2)
         real, imaginary = z.chunk(2, dim=2)  # (B, H, W, C)
         if self.tokens:
             real, imaginary = self._turned(real, imaginary, 1)
@@ -104,20 +94,11 @@ class RealFourier(nn.Module):
     def _square(self, part: Tensor) -> Tensor:
         """(B, bins, C) to (B, H, W', C), each bin as often as the whole spectrum has it."""
         height, columns = self.grid[0], self.width
-        part = part * self.mirrored
+        part = part * self.copies
         if not self.tokens:
             return part.unflatten(1, (height, columns))
         part = F.pad(part, (0, 0, 0, height * columns - self.bins))
         return part.unflatten(1, (columns, height)).transpose(1, 2)
-
-    def _mirrored(self) -> Tensor:
-        """How often the whole spectrum holds each bin up to conjugation, (bins, 1): 1 or 2."""
-        height, width = self.grid
-        if self.tokens:
-            length, k = height * width, torch.arange(self.bins)
-        else:
-            length, k = width, torch.arange(self.width).repeat(height)
-        return torch.where((k == 0) | (2 * k == length), 1.0, 2.0).double()[:, None]
 
 
 def _complex_product(real: Tensor, imaginary: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from heracles_mm.spectral.eager import keep_traced_size
+
 
 class Attention(nn.Module):
     """Multi-head self-attention over all H W tokens of (B, H, W, dim), heads of ``head_dim``.
@@ -33,7 +35,10 @@ class Attention(nn.Module):
 
     def _cells(self, x: Tensor) -> Tensor:
         """Averages of ``x`` (B, H, W, C) over at most ``kv_grid`` cells along each axis."""
-        if self.kv_grid is None or max(x.shape[1:3]) <= self.kv_grid:
+        if self.kv_grid is None:
+            return x
+        x = keep_traced_size(x, (-3, -2))
+        if max(x.shape[1:3]) <= self.kv_grid:
             return x
         size = min(x.shape[1], self.kv_grid), min(x.shape[2], self.kv_grid)
         return F.adaptive_avg_pool2d(x.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)

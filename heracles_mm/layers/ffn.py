@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 
 from heracles_mm.layers.banded_ffn import banded_ffn, is_wide
-from heracles_mm.layers.channels_last import Conv2dLast
 from heracles_mm.spectral.eager import AsMade
 
 
@@ -15,7 +14,7 @@ class ConvFFN(AsMade):
         super().__init__()
         hidden = int(dim * ratio)
         self.fc1 = nn.Linear(dim, hidden)
-        self.dwconv = Conv2dLast(hidden, hidden, 3, padding=1, groups=hidden)
+        self.dwconv = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
         self.act = nn.GELU()
         self.fc2 = nn.Linear(hidden, dim)
         self.made = repr(self)
@@ -23,4 +22,5 @@ class ConvFFN(AsMade):
     def forward(self, x: Tensor) -> Tensor:
         if is_wide(x, self.dwconv) and self.on_cpu_as_made(x):
             return banded_ffn(x, *self.parameters())
-        return self.fc2(self.act(self.dwconv(self.fc1(x))))
+        x = self.fc1(x).permute(0, 3, 1, 2)  # (B, hidden, H, W)
+        return self.fc2(self.act(self.dwconv(x).permute(0, 2, 3, 1)))

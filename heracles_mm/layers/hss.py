@@ -14,17 +14,10 @@ class HSS(nn.Module):
     Shapes: (B, H, W, dim) to (B, H, W, dim).
     """
 
-    def __init__(
-        self,
-        dim: int,
-        grid: tuple[int, int],
-        fft_axes: str,
-        kernel: str,
-        recompute: bool = True,
-    ) -> None:
+    def __init__(self, dim: int, grid: tuple[int, int], fft_axes: str, kernel: str) -> None:
         super().__init__()
         self.uv = nn.Linear(dim, 2 * dim)
-        self.sass = SASS(dim, grid, fft_axes, kernel, recompute)
+        self.sass = SASS(dim, grid, fft_axes, kernel)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from heracles_mm.layers.channels_last import Conv2dLast
 from heracles_mm.spectral import SpectralFilter
 
 
@@ -21,10 +20,11 @@ class SpectralMixer(nn.Module):
     def __init__(self, dim: int, grid: tuple[int, int], transform: str, product: str) -> None:
         super().__init__()
         half = dim // 2
-        self.local = Conv2dLast(half, half, 3, padding=1, groups=half)
+        self.local = nn.Conv2d(half, half, 3, padding=1, groups=half)
         self.filter = SpectralFilter(half, grid, transform, product)
 
     def forward(self, x: Tensor) -> Tensor:
         local, spectral = x.chunk(2, dim=-1)  # (B, H, W, C / 2) each
-        y = torch.stack((self.local(local), self.filter(spectral, channels_last=True)), dim=-1)
+        local = self.local(local.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        y = torch.stack((local, self.filter(spectral, channels_last=True)), dim=-1)
         return y.flatten(-2)  # (B, H, W, C)

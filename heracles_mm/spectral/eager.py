@@ -6,6 +6,10 @@ calls, so a route is taken only where nobody could tell the difference; everybod
 plain formula. This file alone decides.
 """
 
+import functools
+import warnings
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
@@ -29,7 +33,7 @@ class AsMade(nn.Module):
             and not is_transformed()
             and not _has_any_global_hook()
             and all(_has_nothing_attached(module) for module in self.modules())
-            and repr(self).replace('SyncBatchNorm', 'BatchNorm2d') == self.made
+            and _layers(repr(self)) == _layers(self.made)
         )
 
     def on_cpu_as_made(self, x: Tensor) -> bool:
@@ -43,6 +47,36 @@ def is_traced() -> bool:
     return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
+def keep_traced_size(x: Tensor, axes: tuple[int, int]) -> Tensor:
+    """``x``; what :func:`torch.jit.trace` makes of this refuses maps of another size.
+
+    A trace holds the tables and choices of the size it was made at, and would give wrong numbers
+    at another. Exporters to other formats, which trace too, are left alone.
+    """
+    if not torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():
+        return x
+    with warnings.catch_warnings():  # a constant of the trace is what is wanted here
+        warnings.simplefilter('ignore', torch.jit.TracerWarning)
+        return _traced_size_check()(x, *axes, *(int(x.shape[axis]) for axis in axes))
+
+
+@functools.cache
+def _traced_size_check() -> Callable[..., Tensor]:
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        return torch.jit.script(_refuse_another_size)
+
+
+def _refuse_another_size(x: Tensor, first: int, second: int, height: int, width: int) -> Tensor:
+    if x.size(first) != height or x.size(second) != width:
+        raise ValueError(
+            f'this trace holds tables of maps of {height}x{width} positions and got '
+            f'{x.size(first)}x{x.size(second)}: trace the model at each size of picture that it '
+            'shall take, or export it with torch.export'
+        )
+    return x
+
+
 def is_transformed() -> bool:
     """Whether tensors stand for others: in torch.func, forward-mode derivatives, or a mode that
     sees every operator."""
@@ -54,6 +88,10 @@ def is_transformed() -> bool:
         or _get_current_dispatch_mode() is not None
         or _get_current_function_mode() is not None
     )
+
+
+def _layers(tree: str) -> str:
+    return tree.replace('SyncBatchNorm', 'BatchNorm2d')
 
 
 def _has_nothing_attached(module: nn.Module) -> bool:

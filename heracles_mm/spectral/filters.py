@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from heracles_mm.errors import UsageError
+from heracles_mm.spectral.eager import keep_traced_size
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
 from heracles_mm.spectral.stored import OnAnyGrid, check_stored
@@ -80,6 +81,7 @@ class SpectralFilter(OnAnyGrid):
     def forward(self, x: Tensor, channels_last: bool = False) -> Tensor:
         axes = (-3, -2) if channels_last else (-2, -1)
         check_real(x, least_dims=3, axes=axes)
+        x = keep_traced_size(x, axes)
         forward, inverse, periodic = TRANSFORMS[self.transform]
         with no_autocast(x):
             y = forward(at_least_float32(x), axes)

@@ -38,6 +38,9 @@ class _Magnitude(torch.autograd.Function):
 
 def magnitude(real: Tensor, imaginary: Tensor) -> Tensor:
     """|z| of the same shape; its gradient at z = 0 is 0."""
+    if torch.jit.is_tracing():  # a trace with functions of Python in it cannot be saved
+        zero = (real == 0) & (imaginary == 0)
+        return torch.hypot(real, imaginary.masked_fill(zero, 1)).masked_fill(zero, 0)
     return _Magnitude.apply(real, imaginary)
 
 

@@ -39,7 +39,7 @@ class _Cached(NamedTuple):
     grid: tuple[int, int]
     dtype: torch.dtype
     weight: Tensor
-    """A copy: torch does not tell of everything that writes to a weight."""
+    """A copy: torch has no record of every way to write to a weight."""
     spectrum: KernelSpectrum
 
     def is_of(self, grid: tuple[int, int], dtype: torch.dtype, weight: Tensor) -> bool:

@@ -13,13 +13,13 @@ def resample_filter(weight: Tensor, grid: tuple[int, int], periodic: bool) -> Te
     Bin k of n stands for the frequency k / n in cycles per pixel (half cycles for a cosine axis),
     so the response is read at the same frequencies per *pixel* by linear interpolation: an object
     of so many pixels is treated alike in a larger picture. A ``periodic`` axis (Hartley) wraps; a
-    cosine axis ends, and holds its last value behind its last bin. The rule is assumed: the papers
+    cosine axis ends, and holds its last value after its last bin. The rule is assumed: the papers
     fix 224.
 
     Preserved exactly: the same grid (identity), a constant response, the gain of a constant
     picture (bin 0), the range [min, max], linearity, and, on a periodic axis, symmetry (a filter
     that is even stays even). Not preserved: detail finer than the new grid's bins, the reach of the
-    kernel behind half the old grid, and a journey there and back.
+    kernel beyond half the old grid, and a journey there and back.
 
     Returns:
         (..., *grid) in the dtype of ``weight``, differentiable.

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from heracles_mm.spectral import fourier
-from heracles_mm.spectral.eager import AsMade
+from heracles_mm.spectral.eager import AsMade, keep_traced_size
 from heracles_mm.spectral.fourier import from_half_spectrum, half_spectrum
 from heracles_mm.spectral.gating import SAGU, SpectralPulseNet, magnitude
 from heracles_mm.spectral.kernels import KernelSpectrum, TokenKernel
@@ -31,12 +31,16 @@ class SASS(AsMade):
         fft_axes: ``'tokens'`` (1-D over the H W positions in row-major order, as the paper's tables
             say "1D") or ``'grid'`` (2-D over H and W; ours).
         kernel: ``'complex'`` (the paper's) or ``'real'``: psi_I = 0, half the kernel parameters.
-        recompute: in the backward pass of a complex kernel compute what stands between the
+
+    Attributes:
+        recompute: in the backward pass of a complex kernel, compute what stands between the
             transforms again, which is many maps. False where a caller does so with all of this.
 
     Shapes: (B, H, W, C) to (B, H, W, C), any H and W; the dtype is kept, the computation is in
     float32 at least.
     """
+
+    recompute = True
 
     def __init__(
         self,
@@ -44,11 +48,9 @@ class SASS(AsMade):
         grid: tuple[int, int],
         fft_axes: str = 'tokens',
         kernel: str = 'complex',
-        recompute: bool = True,
     ) -> None:
         super().__init__()
         self.fft_axes = fft_axes
-        self.recompute = recompute and kernel == 'complex'
         self.pulse = SpectralPulseNet(channels)
         self.kernel = TokenKernel(channels, grid, fft_axes, kernel)
         self.sagu = SAGU(channels, kernel)
@@ -56,6 +58,7 @@ class SASS(AsMade):
 
     def forward(self, x: Tensor) -> Tensor:
         check_map(x, self.kernel.channels)
+        x = keep_traced_size(x, (-3, -2))
         grid, norm = (x.shape[1], x.shape[2]), fourier.NORMALISATION.maps
         with no_autocast(x):
             v = at_least_float32(x)
@@ -68,21 +71,21 @@ class SASS(AsMade):
         """From the half spectrum of the map, (B, ..., C), to that of the result."""
         shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
         planes = flat_planes(kernel)
-        if torch.is_grad_enabled():
-            if self.recompute and self.is_as_made():
-                parts = checkpoint(
-                    self._mix_bins, v, *planes, use_reentrant=False, preserve_rng_state=False
-                )
-            else:
-                parts = self._mix_bins(v, *planes)
-            return torch.complex(*parts).view(shape)
-        if v.numel() <= CHUNK or not self.on_cpu_as_made(v):
-            return torch.complex(*self._mix_bins(v, *planes)).view(shape)
-        z = torch.empty_like(v)
-        bins = max(1, CHUNK // v[:, 0].numel())
-        for target, *part in zip(*(t.split(bins, dim=-2) for t in (z, v, *planes)), strict=True):
-            target.real, target.imag = self._mix_bins(*part)
-        return z.view(shape)
+        grad = torch.is_grad_enabled()
+        if grad and self.recompute and len(kernel.real) == 2 and self.is_as_made():
+            parts = checkpoint(
+                self._mix_bins, v, *planes, use_reentrant=False, preserve_rng_state=False
+            )
+        elif grad or v.numel() <= CHUNK or not self.on_cpu_as_made(v):
+            parts = self._mix_bins(v, *planes)
+        else:
+            z = torch.empty_like(v)
+            bins = max(1, CHUNK // v[:, 0].numel())
+            cuts = (t.split(bins, dim=-2) for t in (z, v, *planes))
+            for target, *part in zip(*cuts, strict=True):
+                target.real, target.imag = self._mix_bins(*part)
+            return z.view(shape)
+        return torch.complex(*parts).view(shape)
 
     def _mix_bins(self, v: Tensor, *kernel: Tensor) -> tuple[Tensor, Tensor]:
         real, imaginary = v.real.contiguous(), v.imag.contiguous()

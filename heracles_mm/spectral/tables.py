@@ -119,7 +119,7 @@ def lerp_matrix(n: int, m: int, wrap: bool) -> Tensor:
     """Linear interpolation from ``n`` to ``m`` frequency samples, (m, n), rows summing to 1.
 
     Sample k of a grid of n stands for the frequency k / n of its period, so row k reads position
-    ``k n / m``; behind the last sample the axis holds its value, or wraps round.
+    ``k n / m``; after the last sample the axis holds its value, or wraps round.
     """
     position = _range(m) * (n / m)
     low = position.floor().clamp(max=n - 1)

@@ -22,7 +22,7 @@ from heracles_mm.spectral.precision import at_least_float32, check_real, no_auto
 from heracles_mm.spectral.tables import table
 
 Axes = tuple[int, int]
-"""Where H and W stand, counted from the end: (-2, -1), or (-3, -2) with the channels behind."""
+"""Where H and W stand, counted from the end: (-2, -1), or (-3, -2) with the channels after them."""
 
 DCT_MATMUL_LIMIT = 1024
 DHT_MATMUL_LIMIT = 64
@@ -30,7 +30,7 @@ DHT_MATMUL_LIMIT = 64
 ``python benchmarks/transform_routes.py`` on two CPU cores: for the cosine transform the product
 wins at every size of a feature map (0.1 to 0.8 of the FFT's time up to 1024), for the Hartley
 transform, whose FFT needs no reordering, the two are even up to about 64 and the FFT wins
-behind."""
+beyond."""
 
 
 def dct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
@@ -88,7 +88,7 @@ def _multiply(matrix: Tensor, x: Tensor, axis: int) -> Tensor:
         return x @ matrix.mT
     if axis == -2:
         return matrix @ x
-    return (matrix @ x.flatten(axis + 1)).view(x.shape)  # one product for all that lies behind
+    return (matrix @ x.flatten(axis + 1)).view(x.shape)  # one product for all axes after it
 
 
 def _dct(x: Tensor) -> Tensor:

@@ -1,13 +1,10 @@
-"""Label maps on disk: one file for each picture, and one that says what they are.
+"""Label maps on disk: one file for each picture, and ``label_maps.json`` that says what they are.
 
 A folder of label maps mirrors a folder of pictures: ``<class>/<picture>.JPEG`` has its map in
-``<class>/<picture>.pt``. A file holds one tensor (2, k, h, w): [0] the k highest scores at each
-position of a grid over the whole picture, [1] their classes. That is the published format (Jiang et
-al. 2021; the maps of NFNet-F6 are (2, 5, 18, 18) float16). Ours is the same file, so either is read
-alike, with two differences: ``label_maps.json`` beside the classes' folders names the classes and
-the source, and the scores are logits relative to the classes that are left out (see
-:func:`heracles_mm.token_labels.dense_scores.sparse_scores`), float32 where float16 would not hold
-every class number.
+``<class>/<picture>.pt``, one tensor (2, k, h, w): [0] the k highest scores at each position of a
+grid over the whole picture, [1] their classes. That is the published format (Jiang et al. 2021; the
+maps of NFNet-F6 are (2, 5, 18, 18) float16, without ``label_maps.json``). In ours the scores are
+relative to the classes left out (:func:`~heracles_mm.token_labels.dense_scores.sparse_scores`).
 """
 
 import io
@@ -24,7 +21,6 @@ from heracles_mm.errors import LabelMapError
 from heracles_mm.token_labels.label_maps import LabelMap
 
 MANIFEST = 'label_maps.json'
-SUFFIX = '.pt'
 LARGEST_FLOAT16_ID = 2048
 """Float16 holds every whole number up to here."""
 
@@ -33,17 +29,10 @@ MAKE_THEM = 'python tools/make_token_labels.py CLASSIFIER PICTURES LABEL_MAPS'
 
 @dataclass(frozen=True)
 class Manifest:
-    """What ``label_maps.json`` says about the maps beside it.
-
-    Attributes:
-        classes: names in the order of their numbers; empty where the classifier had none.
-        num_classes: how many there are.
-        classifier: the config or model name that made the maps, and its checkpoint.
-        checkpoint: of the classifier.
-        topk, grid: k, and the maps' side h = w.
-    """
+    """What ``label_maps.json`` says about the maps beside it."""
 
     classes: list[str]
+    """Names in the order of their numbers; empty where the classifier had none."""
     num_classes: int
     classifier: str
     checkpoint: str
@@ -59,16 +48,14 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: str | Path) -> 'Manifest | None':
-        """What ``folder`` says, or None where it holds no ``label_maps.json``, as published maps.
+        """What ``folder`` says, or None where it holds no ``label_maps.json``.
 
         Raises:
             LabelMapError: the file is there but is not what ``write`` leaves.
         """
         path = Path(folder) / MANIFEST
         try:
-            return cls(**json.loads(path.read_text()))
-        except FileNotFoundError:
-            return None
+            return cls(**json.loads(path.read_text())) if path.exists() else None
         except (OSError, ValueError, TypeError) as error:
             raise LabelMapError(
                 f'{path} cannot be read ({error}): put the original back, or delete it with the '
@@ -78,16 +65,13 @@ class Manifest:
 
 def label_map_name(picture: str | os.PathLike) -> str:
     """The map of a picture, both relative to their folders: ``n01/a.pt`` of ``n01/a.JPEG``."""
-    return os.path.splitext(picture)[0] + SUFFIX
+    return os.path.splitext(picture)[0] + '.pt'
 
 
 def encode(scores: Tensor, ids: Tensor, num_classes: int) -> bytes:
     """The content of a map's file; its length depends on the shape and ``num_classes`` alone.
 
-    Args:
-        scores: (k, h, w) floating point.
-        ids: (k, h, w) whole numbers below ``num_classes``.
-        num_classes: of the whole list.
+    ``scores`` and ``ids`` are (k, h, w); ``num_classes`` is that of the whole list.
     """
     dtype = torch.float16 if num_classes <= LARGEST_FLOAT16_ID + 1 else torch.float32
     buffer = io.BytesIO()
@@ -117,8 +101,7 @@ def read_label_map(path: str | Path) -> LabelMap:
             f'as (2, 5, 18, 18), and holds {shape}'
         )
     scores, ids = content.float()
-    whole = (ids >= 0).all() and (ids == ids.round()).all()
-    if not (content.isfinite().all() and whole):
+    if not (content.isfinite().all() and (ids >= 0).all() and (ids == ids.round()).all()):
         raise LabelMapError(
             f'the label map {path} has scores that are no numbers, or classes that are no whole '
             'numbers from 0: it is damaged or of another format'

@@ -1,4 +1,4 @@
-"""MixToken: a box of every picture's tokens is replaced by another picture's, behind the stem."""
+"""MixToken: a box of every picture's tokens, after the stem, is replaced by another picture's."""
 
 import math
 from dataclasses import dataclass
@@ -12,12 +12,8 @@ from heracles_mm.errors import UsageError
 
 @dataclass(frozen=True)
 class Cut:
-    """The box that is replaced, in cells of the label grid.
-
-    Attributes:
-        top, bottom, left, right: rows ``top`` to before ``bottom``, and columns alike.
-        kept: the share of each picture's own tokens that stays, 0 to 1.
-    """
+    """The box that is replaced: rows ``top`` to before ``bottom`` of the label grid's cells, and
+    columns alike; ``kept`` is the share of each picture's own tokens that stays, 0 to 1."""
 
     top: int
     bottom: int
@@ -26,19 +22,11 @@ class Cut:
     kept: float
 
     def mix(self, x: Tensor, stride: int = 1) -> Tensor:
-        """``x`` (B, H, W, C) with the box taken from the batch in reverse order.
-
-        Args:
-            x: tokens, or labels with ``stride=1``.
-            stride: tokens per cell, on each axis.
-        """
-        box = (
-            slice(None),
-            slice(self.top * stride, self.bottom * stride),
-            slice(self.left * stride, self.right * stride),
-        )
+        """``x`` (B, H, W, C), ``stride`` rows to a cell, with the box of the reversed batch."""
+        rows = slice(self.top * stride, self.bottom * stride)
+        columns = slice(self.left * stride, self.right * stride)
         mixed = x.clone()
-        mixed[box] = x.flip(0)[box]
+        mixed[:, rows, columns] = x.flip(0)[:, rows, columns]
         return mixed
 
 
@@ -55,8 +43,8 @@ class MixToken:
         alpha: of the Beta distribution.
         stride: tokens per label cell: 8 for labels of stride 32 on a stem of stride 4.
 
-    ``mix(tokens)`` takes tokens (B, H, W, C) of any size, the last cells being narrower where H or
-    W is no multiple of ``stride``, and returns the mixed tokens and the :class:`Cut`.
+    Shapes: (B, H, W, C) to the same and a :class:`Cut`; the last cells are narrower where H or W is
+    no multiple of ``stride``.
     """
 
     def __init__(self, alpha: float = 1.0, stride: int = 8) -> None:
@@ -68,21 +56,18 @@ class MixToken:
         self.stride = stride
 
     def __call__(self, tokens: Tensor) -> tuple[Tensor, Cut]:
-        height, width = tokens.shape[1:3]
-        cut = self.draw(height, width)
+        cut = self.draw(*tokens.shape[1:3])
         return cut.mix(tokens, self.stride), cut
 
     def draw(self, height: int, width: int) -> Cut:
         """A random box for tokens (B, height, width, C); numpy's generator decides."""
         side = math.sqrt(1 - np.random.beta(self.alpha, self.alpha))
-        top, bottom = self._span(height, side)
-        left, right = self._span(width, side)
-        rows = min(bottom * self.stride, height) - min(top * self.stride, height)
-        columns = min(right * self.stride, width) - min(left * self.stride, width)
-        return Cut(top, bottom, left, right, kept=1 - rows * columns / (height * width))
-
-    def _span(self, tokens: int, side: float) -> tuple[int, int]:
-        cells = math.ceil(tokens / self.stride)
-        half = int(cells * side) // 2
-        middle = np.random.randint(cells)
-        return max(middle - half, 0), min(middle + half, cells)
+        spans, replaced = [], 1.0
+        for tokens in (height, width):
+            cells = math.ceil(tokens / self.stride)
+            half, middle = int(cells * side) // 2, np.random.randint(cells)
+            start, end = max(middle - half, 0), min(middle + half, cells)
+            spans.append((start, end))
+            replaced *= (min(end * self.stride, tokens) - start * self.stride) / tokens
+        (top, bottom), (left, right) = spans
+        return Cut(top, bottom, left, right, kept=1 - replaced)

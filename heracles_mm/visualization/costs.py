@@ -17,20 +17,15 @@ def plot_costs(panels: Mapping[str, tuple[str, Lines]], title: str) -> Figure:
     """
     figure = Figure(figsize=(5.5 * len(panels) + 2, 4.5), layout='constrained')
     figure.suptitle(title, fontsize='medium')
-    for axes, (name, (ylabel, lines)) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (name, (ylabel, lines)) in zip(row, panels.items(), strict=True):
         series = sorted({name for by_series in lines.values() for name in by_series})
         markers = dict(zip(series, MARKERS * len(series)))
         for index, (model, by_series) in enumerate(lines.items()):
+            style = dict(color=f'C{index % 10}', linestyle='-' if index < 10 else '--')
             for label, points in by_series.items():
-                axes.plot(
-                    *zip(*points, strict=True),
-                    marker=markers[label],
-                    color=f'C{index % 10}',
-                    linestyle='-' if index < 10 else '--',
-                    label=model if label == series[0] else None,
-                )
+                name_once = model if label == series[0] else None
+                axes.plot(*zip(*points), marker=markers[label], label=name_once, **style)
         for label in series if len(series) > 1 else ():
             axes.plot([], [], markers[label], color='black', label=label)
         axes.set(xscale='log', yscale='log', xlabel='pixels of the batch', ylabel=ylabel)

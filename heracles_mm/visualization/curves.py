@@ -1,15 +1,54 @@
-"""Scalars over training steps."""
+"""Scalars over training steps: read from what mmengine's local log backend wrote, and drawn."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from heracles_mm.errors import UsageError
 
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 """Name -> (step, value) in order."""
 
 MARKED = 40
 """Points of a curve that are still marked one by one."""
+
+
+def find_scalars(run: Path) -> Path:
+    """The newest ``vis_data/scalars.json`` of a work folder or a folder inside it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if run.is_file():
+        return run
+    found = sorted(run.rglob('vis_data/scalars.json'))  # mmengine names folders by their time
+    if not found:
+        raise UsageError(f'{run} holds no vis_data/scalars.json: name the work folder of a run')
+    return found[-1]
+
+
+def read_scalars(path: Path, name: str) -> list[tuple[int, float]]:
+    """The values of one scalar in a ``vis_data/scalars.json``, as (step, value) in order.
+
+    Raises:
+        ValueError: the file holds no such scalar; the message names those it holds.
+    """
+    rows = _rows(path)
+    values = [(row['step'], row[name]) for row in rows if name in row]
+    if not values:
+        names = sorted({key for row in rows for key in row} - {'step', 'epoch', 'iter'})
+        raise UsageError(f'{path} holds no scalar {name!r}, only {", ".join(names) or "nothing"}')
+    return values
+
+
+def counts_epochs(path: Path, name: str) -> bool:
+    """Whether the steps of a scalar are epochs: what is measured after epochs is logged so."""
+    rows = _rows(path)
+    by_epoch = any('epoch' in row for row in rows)
+    return by_epoch and not any('iter' in row for row in rows if name in row)
 
 
 def plot_curves(curves: Curves, ylabel: str) -> Figure:
@@ -42,3 +81,10 @@ def _draw(axes: Axes, curves: Curves) -> None:
         axes.plot(steps, values, marker=marker, label=f'{name}: {values[-1]:.3f}')
     axes.grid(alpha=0.3)
     axes.legend()
+
+
+def _rows(path: Path) -> list[dict]:
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise UsageError(f'{path} cannot be read as lines of scalars: {error}') from error

@@ -1,4 +1,4 @@
-"""From how far a position of a map hears: the effective receptive field (Luo et al. 2016)."""
+"""Which pixels move a position of a map: the effective receptive field (Luo et al. 2016)."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from heracles_mm.visualization.stages import check_stage, stage_maps
+from heracles_mm.visualization.activations import check_stage, stage_maps
 
 DRAWS = 8
 FLOOR = 1e-4
@@ -18,20 +18,16 @@ LEVELS = 16
 """Steps of colour: contours are easier to read than noise, and lighter as PNG."""
 
 
-def effective_receptive_field(
-    backbone: nn.Module, pictures: Tensor, stage: int, draws: int = DRAWS
-) -> np.ndarray:
+def effective_receptive_field(backbone: nn.Module, pictures: Tensor, stage: int) -> np.ndarray:
     """How strongly each pixel moves the middle of a stage's map, (H, W), 1 at the strongest.
 
-    The norm of the Jacobian of the middle position by each pixel, estimated from gradients of
-    ``draws`` random projections for each picture. (The plain sum of the channels, as in the paper,
-    is almost constant behind a LayerNorm.)
+    The norm of the Jacobian of the middle position by each pixel, estimated from gradients of eight
+    random projections. (The paper's plain sum of channels is almost constant after a LayerNorm.)
 
     Args:
         backbone: with ``stages``.
         pictures: (B, 3, H, W), normalised; the field is the mean over them.
         stage: counted from 1.
-        draws: projections.
 
     Raises:
         ValueError: no such stage.
@@ -43,7 +39,7 @@ def effective_receptive_field(
         y = stage_maps(backbone, x)[stage - 1]  # (B, h, w, C)
         middle = y[:, y.shape[1] // 2, y.shape[2] // 2]  # (B, C)
         energy = torch.zeros_like(x)
-        for _ in range(draws):
+        for _ in range(DRAWS):
             projection = torch.randn(middle.shape, generator=generator)
             (gradient,) = torch.autograd.grad(middle, x, projection, retain_graph=True)
             energy += gradient.square()
@@ -65,20 +61,16 @@ def side_of(field: np.ndarray, share: float = SHARE) -> int:
 def plot_receptive_fields(name: str, fields: Mapping[int, np.ndarray]) -> Figure:
     """A panel for each stage, on a logarithmic scale of colour.
 
-    Args:
-        name: of the backbone.
-        fields: stage -> what :func:`effective_receptive_field` gives.
+    ``name`` is the backbone's, ``fields`` stage -> what :func:`effective_receptive_field` gives.
     """
     figure = Figure(figsize=(2.6 * len(fields) + 1.1, 3.2), layout='constrained')
     row = figure.subplots(1, len(fields), squeeze=False)[0]
     colours = colormaps['inferno'].resampled(LEVELS)
     for axes, (stage, field) in zip(row, fields.items(), strict=True):
-        image = axes.imshow(
-            field.clip(FLOOR), norm=LogNorm(FLOOR, 1), cmap=colours, interpolation='nearest'
-        )
-        axes.set_title(
-            f'stage {stage}: {SHARE:.0%} of the energy\nwithin {side_of(field)} px', fontsize=8
-        )
+        options = dict(norm=LogNorm(FLOOR, 1), cmap=colours, interpolation='nearest')
+        image = axes.imshow(field.clip(FLOOR), **options)
+        title = f'stage {stage}: {SHARE:.0%} of the energy\nwithin {side_of(field)} px'
+        axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
         axes.label_outer()
     bar = figure.colorbar(image, ax=list(row), shrink=0.9)

@@ -12,12 +12,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from heracles_mm.backbones.pyramid import Pyramid
-from heracles_mm.checkpoints import CheckpointError, read_checkpoint
-from heracles_mm.checkpoints.loud import part_of
-from heracles_mm.checkpoints.recognise import backbone_prefix, weights_of
+from heracles_mm.checkpoints import load_weights
 from heracles_mm.errors import UserError
 
-LOGGER = 'trained_backbone'
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 """Of a config whose preprocessor names none."""
 
@@ -34,8 +31,7 @@ def trained_backbone(cfg: Config, checkpoint: str | None) -> Pyramid:
     if not part:
         raise UserError(f'the config {cfg.filename} has no model.backbone to look at')
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    if not MMLogger.check_instance_created(LOGGER):
-        MMLogger.get_instance(LOGGER, log_level='WARNING')  # a complete load is silent
+    MMLogger.get_instance('trained_backbone', log_level='WARNING')  # a complete load is silent
     backbone = MODELS.build({**part, 'init_cfg': None})
     if not isinstance(backbone, Pyramid):
         raise UserError(
@@ -43,18 +39,8 @@ def trained_backbone(cfg: Config, checkpoint: str | None) -> Pyramid:
             'backbone of this package'
         )
     if checkpoint:
-        _load(backbone, checkpoint)
+        load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)
     return backbone.eval()
-
-
-def _load(backbone: Pyramid, checkpoint: str) -> None:
-    content = read_checkpoint(checkpoint)
-    try:
-        weights = weights_of(content)
-        prefix = backbone_prefix(weights, backbone, 'backbone.')
-        backbone.load_state_dict(part_of(weights, prefix))
-    except CheckpointError as error:
-        raise CheckpointError(f'{checkpoint}: {error}') from error
 
 
 def read_picture(path: str, cfg: Config, size: tuple[int, int]) -> Tensor:
@@ -68,14 +54,14 @@ def read_picture(path: str, cfg: Config, size: tuple[int, int]) -> Tensor:
         with Image.open(Path(path).expanduser()) as file:
             image = ImageOps.fit(file.convert('RGB'), size[::-1], Image.Resampling.BICUBIC)
     except OSError as error:  # a file that is no picture is one too
-        raise UserError(f'the picture {path} cannot be read: {_reason(error)}') from error
-    preprocessor: dict[str, Any] = cfg.model.get('data_preprocessor') or {}
-    mean, std = (
-        np.array(preprocessor.get(name) or IMAGENET[name], np.float32) for name in IMAGENET
-    )
+        reason = error.strerror or 'it is no picture'
+        raise UserError(f'the picture {path} cannot be read: {reason}') from error
+    options = preprocessing(cfg)
+    mean, std = (np.array(options.get(name) or IMAGENET[name], np.float32) for name in IMAGENET)
     pixels = (np.asarray(image, np.float32) - mean) / std  # (H, W, 3), RGB
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or 'it is no picture'
+def preprocessing(cfg: Config) -> dict[str, Any]:
+    """The config's data preprocessor, wherever its library looks for it; empty without one."""
+    return cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}

@@ -24,6 +24,6 @@ BACKBONES = {
 
 
 def tiny(name: str, **options):
-    """The named backbone, a few thousand parameters wide, for 64 px unless told otherwise."""
+    """The named backbone, a few thousand parameters wide, for 64 px by default."""
     backbone, variant = BACKBONES[name]
     return backbone(**{'arch': TINY, 'img_size': 64, **variant, **options})

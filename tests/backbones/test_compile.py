@@ -1,4 +1,8 @@
-"""torch.compile takes each backbone whole: one graph, and the numbers of eager."""
+"""torch.compile takes each backbone whole: one graph, and the numbers of eager; a trace by
+torch.jit is of one size."""
+
+import io
+import warnings
 
 import pytest
 import torch
@@ -47,3 +51,29 @@ def test_a_training_step_is_one_graph_too(name, counter):
         loss = sum((m * torch.linspace(-1, 1, m.shape[-1])).mean() for m in maps)
         results.append((loss, torch.autograd.grad(loss, list(backbone.parameters()))))
     torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize(
+    'name', ['heracles-cosine-2', 'heracles-kv-grid', 'heracles-all-attention', 'hamsa']
+)
+@pytest.mark.parametrize('grad', [False, True])
+def test_a_trace_refuses_another_size_unless_it_is_right(name, grad):
+    """torch.jit.trace writes tables of one size into its graph."""
+    backbone = tiny(name).eval()
+    x, batch, other = (torch.randn(b, 3, *s) for b, *s in ((1, 64, 96), (3, 64, 96), (1, 96, 64)))
+    with torch.set_grad_enabled(grad), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        traced = torch.jit.trace(backbone, x)
+    file = io.BytesIO()
+    torch.jit.save(traced, file)
+    file.seek(0)
+    with torch.jit.optimized_execution(False):
+        each = torch.jit.load(file)
+        torch.testing.assert_close(each(x), backbone(x))
+        torch.testing.assert_close(each(batch), backbone(batch))
+        if name == 'heracles-all-attention':
+            torch.testing.assert_close(each(other), backbone(other))
+        else:
+            message = 'tables of maps of 16x24 positions and got 24x16: trace the model at each'
+            with pytest.raises(torch.jit.Error, match=message):
+                each(other)

@@ -3,15 +3,18 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from backbones import BACKBONES, TINY, tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import load_checkpoint
 from torch import nn
 
 from heracles_mm.backbones import pyramid
+from heracles_mm.errors import CheckpointError
 
 pytestmark = pytest.mark.parametrize('name', BACKBONES)
 
@@ -80,6 +83,10 @@ def test_returns_and_builds_no_more_than_was_asked_for(name, out_indices):
     for index, result in zip(out_indices, part(x), strict=True):
         torch.testing.assert_close(result, whole(x)[index])
     assert part.out_channels == tuple(TINY['embed_dims'][i] for i in out_indices)
+    assert part.strides == tuple(4 * 2**i for i in out_indices)
+    assert part.num_features == part.out_channels[-1]
+    from_the_end = tiny(name, out_indices=[i - 4 for i in out_indices])
+    assert from_the_end.out_indices == part.out_indices == out_indices
     part.train()
     sum(m.sum() for m in part(torch.randn(2, 3, 64, 64))).backward()
     assert all(p.grad is not None for p in part.parameters())
@@ -131,6 +138,84 @@ def test_norm_eval_keeps_the_statistics(name, norm_eval):
     norm = next(m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d))
     backbone(torch.randn(2, 3, 64, 64))
     assert (norm.num_batches_tracked == 0) == norm_eval
+
+
+def test_numbers_of_numpy_are_whole_numbers_too(name):
+    arch = {key: [*map(np.int64, np.atleast_1d(value))] for key, value in TINY.items()}
+    arch['stem_width'] = np.int32(8)
+    plain = tiny(name, out_indices=(1, 2), frozen_stages=1, in_channels=4)
+    other = tiny(
+        name,
+        arch=arch,
+        img_size=np.array((64, 64)),
+        out_indices=np.array([1, -2]),
+        frozen_stages=np.int8(1),
+        in_channels=np.uint8(4),
+    )
+    assert repr(other) == repr(plain)
+    assert other.arch == plain.arch
+    for attribute in ('img_size', 'out_indices', 'frozen_stages', 'in_channels'):
+        assert repr(getattr(other, attribute)) == repr(getattr(plain, attribute))
+
+
+def test_feature_info_describes_the_stages(name):
+    """As timm's models have it, for each stage that is built."""
+    backbone = tiny(name, out_indices=(0, 2)).eval()
+    assert backbone.num_features == TINY['embed_dims'][2]
+    x = torch.randn(1, 3, 64, 96)
+    maps = backbone(x, out_indices=(0, 1, 2))
+    for info, each in zip(backbone.feature_info, maps, strict=True):
+        assert each.shape[1:] == (info['num_chs'], 64 // info['reduction'], 96 // info['reduction'])
+        assert backbone.get_submodule(info['module']).norm.normalized_shape == (each.shape[1],)
+    torch.testing.assert_close(backbone.forward_features(x), maps[-1])
+    torch.testing.assert_close(backbone(x, out_indices=(0,)), maps[:1])
+
+
+@pytest.mark.parametrize('channels', [1, 4])
+@pytest.mark.parametrize('road', ['init_cfg', 'strict', 'mmengine'])
+def test_weights_of_colours_load_into_any_channels(name, channels, road, tmp_path):
+    """Whatever way they come; the report says what was done, and the rest is loaded as it is."""
+    source, path = tiny(name), str(tmp_path / 'backbone.pth')
+    torch.save(source.state_dict(), path)
+    init_cfg = dict(type='Pretrained', checkpoint=path) if road == 'init_cfg' else None
+    backbone = tiny(name, in_channels=channels, init_cfg=init_cfg)
+    if road == 'init_cfg':
+        backbone.init_weights()
+    elif road == 'strict':
+        backbone.load_state_dict(source.state_dict())
+    else:
+        load_checkpoint(backbone, path, strict=True)
+    how = 'summed over 3' if channels == 1 else 'repeated from 3 to 4'
+    assert how in str(backbone.load_report)
+    own, stored = backbone.state_dict(), source.state_dict()
+    first = own.pop('stages.0.embed.convs.0.weight')
+    colours = stored.pop('stages.0.embed.convs.0.weight')
+    torch.testing.assert_close(own, stored, rtol=0, atol=0)
+    repeated = colours[:, [0, 1, 2, 0]] * 0.75
+    expected = colours.sum(1, keepdim=True) if channels == 1 else repeated
+    torch.testing.assert_close(first, expected)
+    maps = backbone.eval()(torch.randn(1, channels, 64, 64))
+    assert all(each.isfinite().all() for each in maps)
+
+
+def test_channels_that_cannot_be_adapted_stay_another_shape(name):
+    with pytest.raises(CheckpointError, match=r'convs\.0\.weight is \(8, 4, 7, 7\) not \(8, 3, 7'):
+        tiny(name).load_state_dict(tiny(name, in_channels=4).state_dict())
+
+
+@pytest.mark.parametrize('frozen', [-1, 0, 1])
+@pytest.mark.parametrize(
+    'norm_cfg', [dict(type='GN', num_groups=4), dict(type='BN', requires_grad=False)]
+)
+def test_norms_of_the_stem_are_chosen(name, norm_cfg, frozen):
+    """They train, freeze and keep no statistics as their kind does."""
+    backbone = tiny(name, norm_cfg=norm_cfg, frozen_stages=frozen, norm_eval=True).train()
+    trained = frozen < 0 and norm_cfg.get('requires_grad', True)
+    norms = backbone.stages[0].embed.convs[1::3]
+    assert all(p.requires_grad == trained for norm in norms for p in norm.parameters())
+    assert all(norm.training == (frozen < 0 and norm_cfg['type'] == 'GN') for norm in norms)
+    sum(m.square().sum() for m in backbone(torch.randn(2, 3, 64, 64))).backward()
+    assert all(p.grad is not None for p in backbone.parameters() if p.requires_grad)
 
 
 def test_checkpointing_changes_no_number(name):
@@ -248,12 +333,25 @@ def test_a_wrong_picture_is_refused(name, picture, error, message):
         (dict(arch=dict(TINY, depths=(1, 0, 1, 1))), ValueError, 'depths must be positive'),
         (dict(arch=dict(TINY, embed_dims=(30, 32, 64, 64))), ValueError, 'multiples of 32'),
         (dict(arch=dict(TINY, stem_width=0)), ValueError, 'stem_width must be positive'),
-        (dict(out_indices=(0, 4)), ValueError, r'out of \[0, 1, 2, 3\], got \(0, 4\)'),
+        (dict(arch=dict(TINY, stem_width=8.0)), ValueError, 'stem_width takes whole numbers'),
+        (dict(arch=dict(TINY, depths='1111')), ValueError, 'depths takes whole numbers'),
+        (dict(out_indices=(0, 4)), ValueError, r'out of \[0, 1, 2, 3\] or, .* got \(0, 4\)'),
+        (dict(out_indices=(0, -5)), ValueError, r'from the end, of \[-4, -3, -2, -1\], got'),
         (dict(out_indices=(1, 0)), ValueError, 'increasing stages'),
+        (dict(out_indices=(3, -1)), ValueError, 'increasing stages'),
+        (dict(out_indices=(False, True)), ValueError, 'increasing stages'),
+        (dict(out_indices=None), ValueError, 'increasing stages'),
+        (dict(in_channels=0), ValueError, 'in_channels must be a whole number of at least 1'),
+        (dict(in_channels=True), ValueError, 'in_channels must be'),
+        (dict(in_channels=3.0), ValueError, 'in_channels must be'),
+        (dict(norm_cfg=dict(type='LN')), ValueError, "norm_cfg: unknown type 'LN', choose one of"),
         (dict(out_indices=()), ValueError, 'increasing stages'),
         (dict(frozen_stages=5), ValueError, 'frozen_stages must be a whole number from -1 to 4'),
         (dict(frozen_stages='stem'), ValueError, 'frozen_stages must be'),
+        (dict(frozen_stages=True), ValueError, 'frozen_stages must be'),
         (dict(img_size=0), ValueError, 'at least 1 px, got 0'),
+        (dict(img_size=None), ValueError, 'one or two whole numbers'),
+        (dict(img_size=(224, True)), ValueError, 'one or two whole numbers'),
         (dict(img_size=(224, 224, 3)), ValueError, 'one or two whole numbers'),
         (dict(drop_path_rate=1.0), ValueError, r'drop_path_rate must be in \[0, 1\)'),
         (dict(out_indicies=(0,)), TypeError, "'out_indicies', allowed are arch, "),

@@ -214,7 +214,7 @@ def test_its_own_options_are_checked(options, message):
 
 
 def test_a_misspelt_option_is_answered_with_those_there_are():
-    with pytest.raises(TypeError, match="'fft_axis', allowed are arch, fft_axes, kernel, img_size"):
+    with pytest.raises(TypeError, match="'fft_axis', allowed are arch, fft_axes, kernel, in_ch"):
         Hamsa(TINY, fft_axis='grid')
 
 

@@ -3,7 +3,9 @@ is faster, each act does what it does to the plain formula, at small and at larg
 
 import copy
 import pickle
+import re
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -251,3 +253,65 @@ def test_a_gradient_is_differentiated_again(backbone, x, monkeypatch):
         own, plain = penalty(), plainly(monkeypatch, penalty)
     for gradient, reference in zip(own, plain):
         torch.testing.assert_close(gradient, reference)
+
+
+# ---- the tools themselves
+
+
+@pytest.mark.parametrize('large', [False, True])
+@pytest.mark.parametrize('name', ['cosine', 'hamsa'])
+def test_peft_adapts_every_layer_at_every_size(name, large, monkeypatch):
+    """LoRA changes the output, trains, and is the same model after its merge."""
+    peft = pytest.importorskip('peft', reason='needs that library')
+    torch.manual_seed(0)
+    backbone = FAMILIES[name](drop_path_rate=0.0).eval()
+    original = copy.deepcopy(backbone)
+    targets = ['fc1', 'fc2', 'proj', *(['uv'] if name == 'hamsa' else ['q', 'kv'])]
+    config = peft.LoraConfig(r=2, target_modules=targets, init_lora_weights=False)
+    model = peft.get_peft_model(backbone, config).eval()
+    x = torch.randn(2, 3, *((512, 512) if large else (64, 64)))
+    with torch.no_grad():
+        after = model(x)
+        assert all((m - o).norm() > 0.1 * o.norm() for m, o in zip(after, original(x)))
+    sum(m.square().mean() for m in model(x)).backward()
+    adapters = [p for p in model.parameters() if p.requires_grad]
+    assert adapters
+    assert all(p.grad is not None for p in adapters)
+    torch.optim.SGD(adapters, lr=0.1).step()
+    with torch.no_grad():
+        trained = model(x)
+        assert not torch.allclose(trained[-1], after[-1])
+        torch.testing.assert_close(model.merge_and_unload()(x), trained, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize('layer', ['stages[3].norm', 'stages[2].embed.proj', 'stages[0].embed'])
+def test_grad_cam_as_the_document_shows_it(layer):
+    """The heat map of a linear model of the last map is known: its channels by their weights."""
+    grad_cam = pytest.importorskip('pytorch_grad_cam', reason='needs that library')
+    text = (Path(__file__).parents[2] / 'docs/own_configs.md').read_text()
+    (code,) = re.findall(r'```python\n(from pytorch_grad_cam .+?)```', text, re.DOTALL)
+    torch.manual_seed(0)
+    backbone = FAMILIES['cosine'](out_indices=-1)
+    fc = nn.Linear(64, 2)
+
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.backbone, self.fc = backbone, fc
+
+        def forward(self, x):
+            return self.fc(self.backbone(x)[0].mean((2, 3)))
+
+    pictures = torch.randn(1, 3, 128, 96)
+    names = dict(model=Classifier().eval(), pictures=pictures)
+    assert 'model.backbone.stages[3].norm' in code
+    if layer == 'stages[2].embed.proj':  # a convolution
+        code = code.replace('reshape_transform=channels_first', '')
+    exec(code.replace('stages[3].norm', layer), names)
+    heat = names['heat']
+    assert heat.shape == (128, 96)
+    if layer == 'stages[3].norm':
+        last = backbone(pictures)[0][0]  # (64, 4, 3)
+        expected = (fc.weight[0].view(-1, 1, 1) * last).sum(0).relu().detach().numpy()
+        expected = grad_cam.utils.image.scale_cam_image(expected[None], (96, 128))[0]
+        assert abs(heat - expected).max() < 1e-3

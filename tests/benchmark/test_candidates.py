@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from heracles_mm import Hamsa, Heracles
-from heracles_mm.benchmark.models import OURS, PEERS, candidate
-from heracles_mm.benchmark.operators import FILTERS
+from heracles_mm.benchmark.candidates import OURS, PEERS, candidate
+from heracles_mm.benchmark.filter_candidates import FILTERS
 from heracles_mm.errors import UserError
 
 ODD = (1, 3, 61, 90)

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from heracles_mm import Heracles
-from heracles_mm.benchmark.flops import count_flops
-from heracles_mm.benchmark.steps import forward, forward_backward
+from heracles_mm.benchmark.resources import count_flops
+from heracles_mm.benchmark.workloads import forward, forward_backward
 
 B, C, H, W = 2, 8, 10, 12
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from heracles_mm import Heracles
-from heracles_mm.benchmark.memory import held_bytes, peak_bytes
-from heracles_mm.benchmark.steps import forward_backward
+from heracles_mm.benchmark.resources import held_bytes, peak_bytes
+from heracles_mm.benchmark.workloads import forward_backward
 
 CPU = torch.device('cpu')
 N = 250_000
@@ -19,8 +19,8 @@ RESIDENT = """
 import re, sys, torch
 from pathlib import Path
 from heracles_mm import Hamsa
-from heracles_mm.benchmark.memory import peak_bytes
-from heracles_mm.benchmark.steps import forward_backward
+from heracles_mm.benchmark.resources import peak_bytes
+from heracles_mm.benchmark.workloads import forward_backward
 
 def status(key):
     return int(re.search(key + r':\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1]) * 1024

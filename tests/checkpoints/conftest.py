@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from heracles_mm.checkpoints import loud
+from heracles_mm.checkpoints import loading
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'cli' / 'toy'))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'backbones'))
@@ -15,5 +15,5 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'backbones'))
 def log(monkeypatch) -> list[str]:
     """The messages of the backbones about loading, in order."""
     messages: list[str] = []
-    monkeypatch.setattr(loud, 'print_log', lambda text, **options: messages.append(text))
+    monkeypatch.setattr(loading, 'print_log', lambda text, **options: messages.append(text))
     return messages

@@ -67,3 +67,38 @@ def test_the_old_file_goes_when_the_new_one_stands_not_before(tmp_path, monkeypa
     assert os.listdir(tmp_path) == ['epoch_1.pth']
     AtomicLocalBackend().put(b'new', new)
     assert os.listdir(tmp_path) == ['epoch_2.pth']
+
+
+LEAVES_A_PICTURE = """
+import os, signal, sys
+from heracles_mm.checkpoints import AtomicLocalBackend
+storage = AtomicLocalBackend()
+storage.remove('epoch_1.pth')
+for other in ('loss.png', 'scalars.json', 'best/epoch_2.pth'):
+    storage.put(b'something else', other)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_files_of_another_kind_do_not_let_the_old_checkpoint_go(tmp_path):
+    """A kill between a picture and the next checkpoint left a run without any."""
+    AtomicLocalBackend().put(b'old', tmp_path / 'epoch_1.pth')
+    path = os.pathsep.join(p for p in sys.path if p)
+    died = subprocess.run(
+        [sys.executable, '-c', LEAVES_A_PICTURE],
+        env={**os.environ, 'PYTHONPATH': path},
+        cwd=tmp_path,
+    )
+    assert died.returncode == -9
+    assert (tmp_path / 'epoch_1.pth').read_bytes() == b'old'
+    assert (tmp_path / 'best' / 'epoch_2.pth').exists()
+
+
+def test_a_file_that_something_else_wrote_takes_the_place_of_the_old_one(tmp_path):
+    """As FSDP's strategy does, which writes its checkpoints itself."""
+    old, new, part = (tmp_path / name for name in ('iter_1.pth', 'iter_2.pth', 'iter_2.pth.part'))
+    AtomicLocalBackend().put(b'old', old)
+    AtomicLocalBackend().remove(old)
+    part.write_bytes(b'new')
+    AtomicLocalBackend.replace(str(part), str(new))
+    assert os.listdir(tmp_path) == ['iter_2.pth']

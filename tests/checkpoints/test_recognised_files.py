@@ -9,7 +9,7 @@ import pytest
 import torch
 from toy_spectral import ARCH, ToySpectral
 
-import heracles_mm.checkpoints.safetensors_files  # noqa: F401  (as heracles_mm.engine does)
+import heracles_mm.engine  # noqa: F401  (lets mmengine read safetensors)
 from heracles_mm import Heracles
 from heracles_mm.checkpoints import CheckpointError, read_checkpoint, read_plain_checkpoints_only
 from heracles_mm.checkpoints.recognise import WRAPPERS, weights_of

@@ -2,13 +2,22 @@
 
 import os
 import pickle
+import threading
+import time
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 
-from heracles_mm.checkpoints import CheckpointError, read_plain_checkpoints_only
+from heracles_mm.checkpoints import (
+    CheckpointError,
+    latest_checkpoint,
+    read_checkpoint,
+    read_plain_checkpoints_only,
+    whole,
+)
 
 
 class Payload:
@@ -154,6 +163,99 @@ def test_everything_is_as_before_afterwards(monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     with pytest.raises(KeyboardInterrupt), read_plain_checkpoints_only():
         raise KeyboardInterrupt
+    assert_as_before()
+    assert os.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] == '1'
+
+
+def assert_as_before():
     assert CheckpointLoader._get_checkpoint_loader('x.pth') is load_from_local
     assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
-    assert os.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] == '1'
+
+
+@pytest.mark.parametrize('first_to_end', [0, 1])
+def test_two_contexts_may_end_in_any_order(first_to_end, tmp_path):
+    """What one of them trusts is trusted until that one ends, and safety lasts to the last."""
+    path = tmp_path / 'named.pth'
+    torch.save({'message_hub': HistoryBuffer()}, path)
+    contexts = [read_plain_checkpoints_only(trusted=path), read_plain_checkpoints_only()]
+    for context in contexts:
+        context.__enter__()
+    contexts.pop(first_to_end).__exit__(None, None, None)
+    assert os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] == '1'
+    if first_to_end == 0:
+        with pytest.raises(CheckpointError):
+            read(path)
+    else:
+        read(path)
+    contexts.pop().__exit__(None, None, None)
+    assert_as_before()
+
+
+def test_threads_that_read_at_once_leave_everything_as_it_was(tmp_path):
+    """Half of them read a file that they trust, which needs torch's switch off for a moment."""
+    plain, named = tmp_path / 'plain.pth', tmp_path / 'named.pth'
+    torch.save({'w': torch.zeros(3)}, plain)
+    torch.save({'message_hub': HistoryBuffer()}, named)
+    failures = []
+
+    def work(number):
+        try:
+            for _ in range(20):
+                path = named if number % 2 else plain
+                with read_plain_checkpoints_only(trusted=path if number % 2 else None):
+                    time.sleep(0.0005 * (number % 3))
+                    read(path)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert_as_before()
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The files whose bytes were checked."""
+    checked = []
+    check = whole._check_archive
+    monkeypatch.setattr(whole, '_check_archive', lambda path: checked.append(path) or check(path))
+    return checked
+
+
+@pytest.mark.parametrize('seconds_old', [60, 0])
+def test_a_file_that_stays_as_it_is_is_checked_once(seconds_old, tmp_path, counted, monkeypatch):
+    """By --resume, by the seed and by the runner. A file of this moment may still change without
+    a trace in its times, and is checked again."""
+    path = tmp_path / 'iter_2.pth'
+    torch.save({'w': torch.zeros(3), 'meta': {'seed': 3}}, path)
+    now = time.time()
+    monkeypatch.setattr(time, 'time', lambda: now + seconds_old)
+    assert latest_checkpoint(tmp_path) == path
+    assert read_checkpoint(path, mmap=True)['meta']['seed'] == 3
+    with read_plain_checkpoints_only():
+        read(path)
+    assert len(counted) == (1 if seconds_old else 3)
+    content = bytearray(path.read_bytes())
+    content[-200] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (now - 10, now - 10))
+    with pytest.raises(CheckpointError):
+        read_checkpoint(path)
+
+
+@pytest.mark.skipif(not Path('/proc/self/maps').is_file(), reason='lists the maps of Linux')
+def test_the_seed_is_read_without_the_tensors(tmp_path):
+    """They stay on the disk: a large file costs no memory before the run itself reads it."""
+    torch.save({'w': torch.zeros(50_000), 'seed': 5}, tmp_path / 'x.pth')
+    content = read_checkpoint(tmp_path / 'x.pth', mmap=True)
+    assert content['seed'] == 5
+    assert 'x.pth' in Path('/proc/self/maps').read_text()
+
+
+def test_old_formats_are_read_where_the_disk_was_asked_for(tmp_path):
+    torch.save({'seed': 5}, tmp_path / 'x.pth', _use_new_zipfile_serialization=False)
+    assert read_checkpoint(tmp_path / 'x.pth', mmap=True) == {'seed': 5}

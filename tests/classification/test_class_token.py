@@ -87,7 +87,7 @@ def test_class_attention_knows_no_order():
 
 
 def test_the_spectral_class_block_knows_no_beginning():
-    """An HSS commutes with circular shifts of its sequence, so the mean behind it does not see
+    """An HSS commutes with circular shifts of its sequence, so the mean after it does not see
     them; but it sees a shuffle."""
     block = random_block('spectral')
     x = torch.randn(2, 64, 3, 5, dtype=torch.float64)
@@ -127,7 +127,7 @@ def test_a_class_block_starts_as_upstreams(name):
     assert torch.equal(block.norm1.weight, torch.ones(64))
 
 
-def test_head_width_is_told():
+def test_a_wrong_head_width_is_refused():
     with pytest.raises(ValueError, match='heads of 32, got 40 channels'):
         ClassAttentionBlock(40)
 
@@ -277,6 +277,15 @@ def test_the_classifier_calls_its_backbone(family, mode):
     x = torch.randn(2, 3, 64, 64)
     model(x, [DataSample().set_gt_label(0) for _ in x], mode=mode)
     assert seen == [x.shape]
+
+
+@EVERY_FAMILY
+def test_the_last_stage_may_be_counted_from_the_end(family):
+    backbone = dict(type=family, arch=TINY, img_size=64, out_indices=(-1,))
+    head = dict(type='LinearClsHead', num_classes=5, in_channels=64)
+    parts = dict(backbone=backbone, neck=FAMILIES[family], head=head)
+    model = build(dict(type='ClassTokenClassifier', **parts))
+    assert model(torch.randn(1, 3, 64, 64)).shape == (1, 5)
 
 
 @EVERY_FAMILY

@@ -12,10 +12,11 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torchvision.ops import roi_align
 
-from heracles_mm.classification import MixToken, PackLabelMap, TokenLabelHead
+from heracles_mm.classification import TokenLabelHead
 from heracles_mm.errors import LabelMapError
+from heracles_mm.token_labels import MixToken, PackLabelMap
 from heracles_mm.token_labels.label_maps import LabelMap
-from heracles_mm.token_labels.targets import token_targets
+from heracles_mm.token_labels.token_targets import token_targets
 
 CLASSES = 12
 
@@ -93,7 +94,7 @@ def test_the_loss_is_the_published_one(seed):
     cut = MixToken().draw(24, 24)
     losses = head.loss(feats, samples, cut=cut)
     targets = token_targets(samples, CLASSES, 0.1, 'cpu')
-    expected = upstream_loss(head.fc(feats[1]), head.dense(feats), targets, cut, 0.5)
+    expected = upstream_loss(head.fc(feats[1]), head.dense_logits(feats), targets, cut, 0.5)
     torch.testing.assert_close(sum(losses.values()), expected)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from mmengine.logging import MMLogger
 
+from heracles_mm.data_checks import content
+
 ROOT = Path(__file__).resolve().parents[2]
 TOY = Path(__file__).resolve().parent / 'toy'
 sys.path.insert(0, str(TOY))
@@ -21,15 +23,27 @@ def _fresh_process_state():
     """What a runner or ``main`` leaves behind in a process, no test must inherit.
 
     ``main`` sets LOCAL_RANK, as mmdet's tools do; mmengine's loggers keep the stdout of their time,
-    which pytest closes.
+    which pytest closes; data_checks remembers what it has checked.
     """
     MMLogger._instance_dict.clear()
+    content._checked.clear()
     before = {name: os.environ.pop(name, None) for name in LAUNCH_VARIABLES}
     yield
     for name, value in before.items():
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
+
+
+@pytest.fixture
+def cause(capfd):
+    """Read what stands after an error's traceback about its cause (above it on Python 3.10)."""
+
+    def read(error: BaseException) -> str:
+        lines = [*getattr(error, '__notes__', []), *capfd.readouterr().err.splitlines()]
+        return '\n'.join(line for line in lines if ': error: ' in line)
+
+    return read
 
 
 @pytest.fixture

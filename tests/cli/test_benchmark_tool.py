@@ -147,7 +147,7 @@ ERRORS = {
     'unknown dtype': ((*NANO, '--dtypes', 'float8'), ["'float8'", 'bfloat16']),
     'unknown mode': ((*NANO, '--modes', 'fast'), ["'fast'", 'compiled']),
     'unknown measurement': ((*NANO, '--what', 'speed'), ['forward, training, memory', 'speed']),
-    'no rounds': ((*NANO, '--rounds', '0'), ['positive whole number', "'0'"]),
+    'no rounds': ((*NANO, '--rounds', '0'), ['--rounds', 'at least 1', "'0'"]),
     'baseline that is not measured': ((*NANO, '--baseline', 'swin_t'), ['choose from the models']),
     'unknown filter': (
         ('--operators', '--models', 'dct'),
@@ -211,7 +211,7 @@ def test_the_filter_of_torch_dct_without_it_names_the_extra(fails, monkeypatch):
     assert "pip install 'heracles-mm[benchmark]'" in fails('--operators', '--sizes', '1x1x8x8')
 
 
-def test_an_unknown_model_is_told_what_there_is(fails):
+def test_an_unknown_model_is_answered_with_what_there_is(fails):
     pytest.importorskip('timm')
     line = fails('--models', 'heracles_xl')
     for word in ("'heracles_xl'", 'hamsa_X_real', 'swin_t', 'timm'):

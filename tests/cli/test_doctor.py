@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from heracles_mm.cli import common, doctor
 from heracles_mm.cli.doctor import PROBES, Diagnosis, Probed, failures, probe
-from heracles_mm.installation import installed, line, out_of_range, overwritten, refused
+from heracles_mm.installation import installed, out_of_range, overwritten, refused, which_line
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFICIAL = {
@@ -131,14 +131,14 @@ def test_what_pip_left_halfway_is_not_installed(pip, site):
     assert pip(mmengine='0.10.7') == versions_of({'mmengine': '0.10.7'})
 
 
-def test_the_line_is_told_by_the_distributions():
-    assert [line(names) for names in ({}, ['torch'], OFFICIAL, ONEDL)] == [
+def test_the_line_follows_from_the_distributions():
+    assert [which_line(names) for names in ({}, ['torch'], OFFICIAL, ONEDL)] == [
         'none',
         'none',
         'official',
         'OneDL',
     ]
-    assert line([*OFFICIAL, *ONEDL]) == 'both'
+    assert which_line([*OFFICIAL, *ONEDL]) == 'both'
 
 
 REQUIREMENTS = [
@@ -176,9 +176,9 @@ def test_the_ranges_of_the_other_line_do_not_count():
 # ---------------------------------------------------------------- by trying
 
 
-def test_a_probe_that_kills_its_process_is_an_error_and_keeps_what_it_said():
-    found = probe("say('loaded'); import os; os._exit(7)")
-    assert found.said == ['loaded']
+def test_a_probe_that_kills_its_process_is_an_error_and_keeps_what_it_found():
+    found = probe("report('loaded'); import os; os._exit(7)")
+    assert found.found == ['loaded']
     assert 'exit code 7' in found.error
 
 
@@ -189,7 +189,7 @@ def test_a_probe_that_hangs_is_an_error(monkeypatch):
 
 def test_what_a_library_prints_is_not_taken_for_an_answer():
     found = probe(
-        "print('hello', end=''); say('two\\nlines'); print('<end'); raise OSError('a\\nb')"
+        "print('hello', end=''); report('two\\nlines'); print('<end'); raise OSError('a\\nb')"
     )
     assert found == Probed(['two lines'], 'OSError: a b')
 
@@ -243,7 +243,7 @@ def compiled_wrongly(tmp_path_factory) -> Probed:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(site))
         found = probe(PROBES['mmcv'])
-    assert found.said == [f'compiled in {site / "mmcv" / "_ext"}{EXTENSION_SUFFIXES[0]}']
+    assert found.found == [f'compiled in {site / "mmcv" / "_ext"}{EXTENSION_SUFFIXES[0]}']
     return found
 
 
@@ -280,7 +280,7 @@ def test_what_may_follow_from_another_fault_is_not_mended_by_itself():
     assert '--force-reinstall' in failures(versions, {'mmdet': error})[0]
 
 
-def test_an_mmdet_that_refuses_mmcv_is_told_by_its_cure_alone():
+def test_an_mmdet_that_refuses_mmcv_is_answered_by_its_cure_alone():
     versions = versions_of({**OFFICIAL, 'mmcv-lite': '2.2.0'})
     asserted = Probed([], 'AssertionError: MMCV==2.2.0 is used but incompatible.')
     assert failures(versions, {'mmdet': asserted}) == [refused(versions)['mmdet']]
@@ -328,7 +328,7 @@ def test_people_and_programs_read_the_same(faults, code, capsys, monkeypatch):
     assert ('no fault' in last) == (not faults)
 
 
-def test_what_the_metadata_tell_is_in_the_diagnosis(pip, site, monkeypatch):
+def test_what_the_metadata_say_is_in_the_diagnosis(pip, site, monkeypatch):
     """All but the probes, which other tests run: a torch below the range, two mmcv."""
     pip(**{**OFFICIAL, 'torch': '2.5.1', 'mmcv': '2.0.1'})
     info = site / 'heracles_mm-0.1.0.dist-info'
@@ -343,19 +343,6 @@ def test_what_the_metadata_tell_is_in_the_diagnosis(pip, site, monkeypatch):
     assert any('pip uninstall -y mmcv mmcv-lite' in fault for fault in found.faults)
     assert "torch 2.5.1 is out of range: pip install 'torch>=2.6'" in found.faults
     assert 'mmcv 2.0.1 was not tried, only mmcv-lite==2.1.0' in found.notes
-
-
-def test_probes_that_share_a_process_are_told_apart_when_one_fails(monkeypatch):
-    probes = {'fine': 'import json', 'gpu': "say('none')", 'broken': 'import absent', 'last': ''}
-    monkeypatch.setattr(doctor, 'PROBES', probes)
-    assert doctor._try(['fine', 'gpu', 'last']) == {
-        'fine': Probed([]),
-        'gpu': Probed(['none']),
-        'last': Probed([]),
-    }
-    found = doctor._try(list(probes))
-    assert list(found) == list(probes)
-    assert [name for name in found if found[name].error] == ['broken']
 
 
 def test_it_starts_where_the_other_tools_do_not(run):
@@ -383,7 +370,9 @@ def config(tmp_path) -> Namespace:
     return Namespace(config=str(path), cfg_options=None)
 
 
-@pytest.mark.skipif(line(installed()) == 'OneDL', reason='the official line beside it is a fault')
+@pytest.mark.skipif(
+    which_line(installed()) == 'OneDL', reason='the official line beside it is a fault'
+)
 def test_train_says_in_a_sentence_that_mmdet_refuses_mmcv(pip, site, config, run):
     versions = pip(**{'mmdet': '3.3.0', 'mmcv-lite': '2.2.0'})
     (site / 'mmdet.py').write_text("assert False, 'MMCV==2.2.0 is used but incompatible'")

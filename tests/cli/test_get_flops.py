@@ -102,7 +102,7 @@ def test_a_model_that_does_not_run_on_meta_tensors_is_sent_to_the_cpu(capsys):
         ([TOY_CONFIG, '--shape', '16'], 'at least 32 px, got 16'),
         ([TOY_CONFIG, '--shape', '1', '2', '3'], 'got 1 2 3'),
         ([TOY_CONFIG, '--shape', 'wide'], "invalid int value: 'wide'"),
-        ([TOY_CONFIG, '--cfg-options', 'model=None'], 'has no model to count'),
+        ([TOY_CONFIG, '--cfg-options', 'model=None'], 'has no model'),
     ],
 )
 def test_a_mistake_is_one_line(argv, words, capsys):

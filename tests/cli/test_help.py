@@ -6,21 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from heracles_mm.cli.common import parse
-from heracles_mm.cli.running import OneLineParser
+from heracles_mm.cli import doctor
+from heracles_mm.cli.arguments import OneLineParser
 from heracles_mm.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = sorted(path.stem for path in ROOT.glob('tools/*.py') if path.stem != 'setup_env')
-"""All but the one that tests/test_setup_env.py looks at."""
+TOOLS = sorted(
+    path.stem for path in ROOT.glob('tools/*.py') if path.stem not in ('setup_env', '_checkout')
+)
+"""All but the set-up, and what they share."""
 
 
 def module_of(tool):
     return import_module(f'heracles_mm.cli.{tool}')
 
 
+def parser(tool):
+    return doctor._parser() if tool == 'doctor' else module_of(tool).main.parser()
+
+
 def examples(tool) -> list[str]:
-    _, _, block = module_of(tool)._parser().format_help().partition('\nexamples:\n')
+    _, _, block = parser(tool).format_help().partition('\nexamples:\n')
     return [line.strip() for line in block.splitlines()]
 
 
@@ -42,19 +48,19 @@ def test_every_example_parses_and_names_files_that_exist(tool, monkeypatch):
     for line in examples(tool):
         python, script, *words = shlex.split(line)
         assert (python, script) == ('python', f'tools/{tool}.py')
-        parse(module_of(tool)._parser(), words)
+        parser(tool).parse_args(words)
         for word in words:
             assert '.py' not in word or (ROOT / word).is_file(), line
 
 
 def test_an_example_that_the_tool_does_not_take_would_be_noticed():
-    """parse raises for an unknown flag, a missing argument and a wrong choice alike."""
-    parser = OneLineParser(prog='x', examples=('a --flag',))
-    parser.add_argument('a', choices=['b'])
-    assert parser.format_help().endswith('examples:\n  python tools/x.py a --flag\n')
+    """parse_args raises for an unknown flag, a missing argument and a wrong choice alike."""
+    own = OneLineParser(prog='x', examples=('a --flag',))
+    own.add_argument('a', choices=['b'])
+    assert own.format_help().endswith('examples:\n  python tools/x.py a --flag\n')
     for words in (['b', '--flag'], [], ['a']):
         with pytest.raises(UserError):
-            parse(parser, words)
+            own.parse_args(words)
 
 
 def test_the_model_of_mmpretrain_in_an_example_is_listed():
@@ -65,11 +71,11 @@ def test_the_model_of_mmpretrain_in_an_example_is_listed():
 
 def test_the_candidates_and_sizes_of_the_benchmarks_examples_are_known():
     pytest.importorskip('timm')
-    from heracles_mm.benchmark.subjects import BACKBONES, OPERATORS
-    from heracles_mm.cli.benchmark import _parser, _plan
+    from heracles_mm.benchmark.suites import BACKBONES, OPERATORS
+    from heracles_mm.cli.benchmark import _plan
 
     for line in examples('benchmark'):
-        args = parse(_parser(), shlex.split(line)[2:])
+        args = parser('benchmark').parse_args(shlex.split(line)[2:])
         kind = OPERATORS if args.operators else BACKBONES
         assert _plan(args, kind).candidates
         assert [kind.read_size(size) for size in args.sizes or kind.sizes]

@@ -122,7 +122,7 @@ def test_mmpretrain_says_that_it_cannot_draw_under_test_time_augmentation(tmp_pa
     assert 'give --tta or --show-dir' in capfd.readouterr().err
 
 
-def test_a_missing_data_set_is_told_before_a_library_is_imported(train):
+def test_a_missing_data_set_is_named_before_a_library_is_imported(train):
     done = train(CONFIGS / 'detection.py', TINY_DATA='/nowhere/')
     assert done.returncode == 2
     assert done.stderr == (

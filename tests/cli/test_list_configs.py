@@ -33,6 +33,10 @@ def test_a_line_says_what_the_config_is(capsys):
         data='COCO',
         schedule='36 epochs with multi-scale crops',
         parameters=45_100_496,
+        batch=16,
+        optimizer='AdamW',
+        lr=1e-4,
+        clip=None,
     )
 
 

@@ -20,11 +20,11 @@ import mmpretrain
 from mmpretrain.registry import DATASETS
 
 from heracles_mm.checkpoints import AtomicLocalBackend
-from heracles_mm.classification import CheckLabelMapsHook
 from heracles_mm.cli import make_token_labels as tool
 from heracles_mm.cli import train as train_tool
 from heracles_mm.datasets import LABEL_CLASSES
 from heracles_mm.datasets.pictures import write_pictures
+from heracles_mm.token_labels import CheckLabelMapsHook
 from heracles_mm.token_labels.dense_scores import DenseScores
 from heracles_mm.token_labels.label_map_files import (
     MANIFEST,
@@ -118,7 +118,7 @@ def test_what_is_there_is_left_and_what_is_not_whole_is_made_again(road, maps, c
     assert not list(maps.rglob('*.part'))
 
 
-def test_the_size_is_told_before_and_is_what_lies_there_after(road, maps, capsys):
+def test_the_size_is_printed_before_and_is_what_lies_there_after(road, maps, capsys):
     assert tool.main(argv(road, maps)) == 0
     said = capsys.readouterr().out
     total = sum(path.stat().st_size for path in maps.rglob('*.pt'))
@@ -212,7 +212,7 @@ def test_a_mistake_is_one_clear_line(road, maps, tmp_path, fails):
             ['2 names', '9 classes'],
         ),
         ((*argv(road, maps), '--shard', '3/2'), ['--shard', "'3/2'"]),
-        ((*argv(road, maps), '--topk', '0'), ['--topk must be at least 1']),
+        ((*argv(road, maps), '--topk', '0'), ['--topk', 'at least 1']),
         (argv(road, maps, '--topk', '2'), ['made with topk 5', 'would be with 2']),
         (argv(road, tmp_path / 'other'), ['other holds files but no label_maps.json']),
         (
@@ -288,7 +288,7 @@ def objection(road, maps, monkeypatch, num_classes=9, **steps) -> str:
     return str(error.value)
 
 
-def test_maps_that_do_not_fit_are_told_before_training(road, maps, monkeypatch, tmp_path):
+def test_maps_that_do_not_fit_are_refused_before_training(road, maps, monkeypatch, tmp_path):
     def says(folder, **options) -> str:
         return objection(road, folder, monkeypatch, **options)
 

@@ -118,15 +118,20 @@ def test_label_maps_that_are_missing_are_counted_and_named(folder, capfd):
 
 
 @pytest.mark.parametrize('why', ['empty folder', 'another suffix'])
-def test_a_data_set_that_finds_no_picture_says_where_it_looked(folder, capfd, why):
+def test_a_data_set_that_finds_no_picture_is_named_with_its_folder(folder, capfd, cause, why):
+    """Before the run; without that check, after the traceback of the data set."""
+    options = []
     if why == 'empty folder':
         for path in (folder / 'images/train').iterdir():
             path.unlink()
-        message = objection(capfd)
     else:
-        message = objection(capfd, 'train_dataloader.dataset.img_suffix=.jpg')
-    assert f'found no picture in {folder.relative_to(Path.cwd())}/images/train' in message
-    assert ('.jpg' if why == 'another suffix' else '.png') in message
+        options = ['train_dataloader.dataset.img_suffix=.jpg']
+    before = objection(capfd, *options)
+    with pytest.raises(ValueError, match='need at least one array') as raised:
+        run(*options, 'check_data=off')
+    for message in (before, cause(raised.value)):
+        assert f'{folder.relative_to(Path.cwd())}/images/train' in message
+        assert ('.jpg' if why == 'another suffix' else '.png') in message
 
 
 @pytest.mark.parametrize('split', ['train', 'val'])
@@ -160,6 +165,9 @@ def test_a_label_map_of_colours_or_16_bits_is_refused(folder, capfd, mode, pixel
     assert 'one channel of 8 bits' in message
 
 
-def test_heads_and_data_must_agree_on_the_number_of_classes(folder, capfd):
-    message = objection(capfd, 'model.auxiliary_head.num_classes=3')
-    assert 'the training data have 2 classes and the FCNHead has num_classes=3' in message
+def test_heads_and_data_that_disagree_on_the_number_of_classes_are_named(folder, capfd):
+    """It trains, and is odd."""
+    assert run('model.auxiliary_head.num_classes=3') == 0
+    printed = capfd.readouterr().err
+    assert 'train: train_dataloader has 2 classes (ground, square)' in printed
+    assert 'model.auxiliary_head.num_classes is 3' in printed

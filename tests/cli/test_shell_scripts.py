@@ -81,7 +81,7 @@ def test_slurm_gets_one_task_for_each_gpu_and_no_more_on_a_node_than_asked_for(p
 
 
 @pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])
-def test_several_machines_are_told_by_the_environment_as_in_mmdet(script, pretend):
+def test_several_machines_are_named_by_the_environment_as_in_mmdet(script, pretend):
     checkpoint = ['x.pth'] if script == 'dist_test.sh' else []
     words = pretend(
         script,
@@ -147,7 +147,7 @@ def test_two_processes_train_and_test_together_on_cpus(run, toy_config, tmp_path
     assert gloo_threads() == []
 
 
-def test_a_mistake_is_told_once_for_all_processes(run, toy_config):
+def test_a_mistake_is_printed_once_for_all_processes(run, toy_config):
     done = run(
         TOOLS / 'dist_train.sh', toy_config, 2, '--amp', PORT=free_port(), CUDA_VISIBLE_DEVICES=''
     )

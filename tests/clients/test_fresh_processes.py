@@ -127,6 +127,6 @@ def test_torchrun_trains_in_two_processes(tmp_path):
         'sync_bn=None'
     )
     command = f'{TRAIN} --launcher pytorch --cfg-options {options}'
-    told = python(tmp_path, *torchrun, *tool_argv(command))
-    assert 'GPU number: 2' in told  # mmengine's name for the number of processes
+    printed = python(tmp_path, *torchrun, *tool_argv(command))
+    assert 'GPU number: 2' in printed  # mmengine's name for the number of processes
     assert len(checkpoints(tmp_path)) == 1

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from mmengine.config import Config
 
-from heracles_mm.configs import config_names, config_path, read_header
+from heracles_mm.configs import config_names, config_path
 
 NAMES = config_names()
 
@@ -52,15 +52,3 @@ def test_it_needs_no_mm_library():
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.stdout == 'True\n', done.stderr
-
-
-@pytest.mark.parametrize(
-    'comment',
-    ['', '# Mask R-CNN, HAMSA-S, COCO.', '# Mask R-CNN, HAMSA-S, COCO, 12 epochs, batch 16, AdamW'],
-)
-def test_a_first_comment_without_the_recipe_is_refused(comment, tmp_path):
-    path = tmp_path / 'config.py'
-    path.write_text(f'{comment}\nmodel = dict()\n')
-    with pytest.raises(ValueError, match='must begin as') as error:
-        read_header(path)
-    assert str(path) in str(error.value)

@@ -11,8 +11,7 @@ from one_run import OneRun, run_once
 from unused import unused_options
 from variables import idle_names
 
-from heracles_mm.cli.list_configs import listed_configs
-from heracles_mm.configs import Header, read_header
+from heracles_mm.configs import ListedConfig, listed_configs
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = sorted(FOLDER.glob('*.py'))
@@ -27,7 +26,7 @@ METHODS = {
     'Token-label classifier': ('', 'TokenLabelHead'),
     'UperNet': ('upernet_', 'UPerHead'),
 }
-"""What the first comment calls a method: how its file names begin, and the class that makes it."""
+"""What a metafile calls a method: how its file names begin, and the class that makes it."""
 
 DATA = {
     'ADE20K': 'ADE20KDataset',
@@ -38,10 +37,10 @@ DATA = {
     'ImageNet-1k': 'ImageNet',
     'Stanford Cars': 'StanfordCars',
     'a folder of pictures': 'CustomDataset',
-    'the embedded product photos': 'PartsDataset',
-    'the embedded scenes': 'Scenes(Seg)?Dataset',
+    'embedded product photos': 'PartsDataset',
+    'embedded scenes': 'Scenes(Seg)?Dataset',
 }
-"""What the first comment calls the data, and the class that reads them."""
+"""What a metafile calls the data, and the class that reads them."""
 
 
 @pytest.fixture(scope='module', params=CONFIGS, ids=lambda path: path.stem)
@@ -60,8 +59,9 @@ def run(config, made_folder) -> OneRun:
 
 
 @pytest.fixture
-def header(config) -> Header:
-    return read_header(Path(config.filename))
+def listed(config) -> ListedConfig:
+    (found,) = [one for one in listed_configs() if one.name == Path(config.filename).stem]
+    return found
 
 
 def test_it_trains_a_step_and_every_parameter_learns(run):
@@ -76,14 +76,14 @@ def test_a_second_run_in_one_process_logs_into_its_own_folder(config):
     assert 'name' not in config.get('visualizer', {})
 
 
-def test_it_predicts(config, run):
+def test_it_predicts(config, run, listed):
     result = run.predictions[0]
     if config.default_scope == 'mmdet':
         found = result.pred_instances
         assert 0 < len(found.scores) == len(found.bboxes)
         assert found.bboxes.min() >= 0
         assert found.bboxes.max() <= SIDE
-        assert ('masks' in found) == ('Mask R-CNN' in read_header(Path(config.filename)).method)
+        assert ('masks' in found) == ('Mask R-CNN' in listed.method)
         assert 'masks' not in found or found.masks.shape[1:] == (SIDE, SIDE)
     elif config.default_scope == 'mmseg':
         classes = config.model.decode_head.num_classes
@@ -112,9 +112,8 @@ def test_norms_and_biases_do_not_decay_and_all_others_do(config, run):
         assert decay[parameter] == expected, name
 
 
-def test_its_metafile_counts_its_parameters(config, run):
-    listed = {model.name: model.parameters for model in listed_configs()}
-    assert listed[Path(config.filename).stem] == sum(p.numel() for p in run.model.parameters())
+def test_its_metafile_counts_its_parameters(listed, run):
+    assert listed.parameters == sum(p.numel() for p in run.model.parameters())
 
 
 def test_every_option_is_used(config, run):
@@ -126,29 +125,30 @@ def test_every_name_in_a_file_is_used(path):
     assert idle_names(path, FILES) == set()
 
 
-def test_its_first_comment_names_its_method_backbone_and_data(config, header):
-    stem = Path(config.filename).stem
-    start, made_by = METHODS[header.method]
-    family, arch = header.backbone.lower().split('-')
-    assert stem.startswith(f'{start}{family}_{arch}_')
+def test_its_metafile_names_its_method_backbone_and_data(config, listed):
+    start, made_by = METHODS[listed.method]
+    family, arch = listed.backbone.lower().split('-')
+    assert listed.name.startswith(f'{start}{family}_{arch}_')
     assert f"'{made_by}'" in str(config.model.to_dict())
     backbone = config.model.backbone
     assert (backbone.type.lower(), backbone.arch) == (family, arch)
-    data, _, size = header.data.partition(' at ')
+    data, _, size = listed.data.partition(' at ')
     assert re.fullmatch(DATA[data], config.train_dataloader.dataset.type)
     if size:
         assert size == f'{backbone.get("img_size", 224)} px'
 
 
-def test_its_first_comment_tells_its_recipe(config, header):
-    length = config.train_cfg.get(f'max_{header.unit.replace("iterations", "iters")}')
-    assert header.length == length
+def test_its_metafile_states_its_recipe(config, listed):
+    length, unit, *more = listed.schedule.split()
+    assert config.train_cfg[f'max_{unit.replace("iterations", "iters")}'] == int(length)
+    crops = 'RandomCrop' in str(config.train_dataloader.dataset.pipeline)
+    assert ' '.join(more) == ('with multi-scale crops' if unit == 'epochs' and crops else '')
     processes = config.get('auto_scale_lr', {}).get('base_batch_size', 0)
-    assert header.batch == (processes or config.train_dataloader.batch_size)
-    assert header.batch % config.train_dataloader.batch_size == 0
+    assert listed.batch == (processes or config.train_dataloader.batch_size)
+    assert listed.batch % config.train_dataloader.batch_size == 0
     optimizer = config.optim_wrapper.optimizer
-    assert (header.optimizer, header.lr) == (optimizer.type, optimizer.lr)
-    assert header.clip == config.optim_wrapper.get('clip_grad', {}).get('max_norm')
+    assert (listed.optimizer, listed.lr) == (optimizer.type, optimizer.lr)
+    assert listed.clip == config.optim_wrapper.get('clip_grad', {}).get('max_norm')
 
 
 def test_its_work_goes_through_our_hooks_and_imports(config):

@@ -1,11 +1,13 @@
 """The index that mim, mmpretrain and list_configs read: every config once, and nothing invented."""
 
+import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from heracles_mm.configs import config_names, read_header
+from heracles_mm.configs import config_names, listed_configs
 
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
@@ -48,10 +50,22 @@ def test_a_metafile_holds_the_models_of_its_family_and_kind(metafile):
 def test_an_entry_is_its_configs(name):
     model = MODELS[name]
     assert model['Config'] == f'configs/{name}.py'
-    header = read_header(ROOT / model['Config'])
-    assert [result['Task'] for result in model['Results']] == TASKS[header.method]
-    data = header.data.partition(' at ')[0].removeprefix('the ')
-    assert {result['Dataset'] for result in model['Results']} == {data}
+    assert [result['Task'] for result in model['Results']] == TASKS[model['Metadata']['Method']]
+    assert len({result['Dataset'] for result in model['Results']}) == 1
+
+
+@pytest.mark.parametrize('listed', listed_configs(), ids=lambda listed: listed.name)
+def test_the_first_comment_of_a_config_says_what_its_entry_says(listed):
+    """For the reader of the file; test_every_config.py holds the entry against the config."""
+    lines = (ROOT / 'configs' / f'{listed.name}.py').read_text().splitlines()
+    comment = ' '.join(line[2:] for line in itertools.takewhile(lambda x: x[:1] == '#', lines))
+    lr = np.format_float_scientific(listed.lr, trim='-', exp_digits=1)
+    clip = f', gradient clip {listed.clip}' if listed.clip else ''
+    schedule = listed.schedule.replace('000 iterations', 'k iterations')
+    data = listed.data.replace('embedded', 'the embedded')
+    recipe = f'{schedule}, batch {listed.batch}, {listed.optimizer} {lr}{clip}'
+    assert comment.startswith(f'{listed.method}, {listed.backbone}, {data}, {recipe}')
+    assert ('gradient clip' in comment) == bool(listed.clip)
 
 
 @pytest.mark.parametrize('name', MODELS)

@@ -55,11 +55,11 @@ def test_an_option_that_does_not_exist_is_caught_in_every_dict(name, made_folder
     remove(found(unknown_options(cfg)), left)
     while left:
         try:
-            told = unused_options(cfg, run_once(cfg, made_folder).unread)
+            named = unused_options(cfg, run_once(cfg, made_folder).unread)
         except Exception as error:
-            told = [str(error)]
-        assert found(told) & set(left), f'{told} names none of {list(left)}'
-        remove(found(told), left)
+            named = [str(error)]
+        assert found(named) & set(left), f'{named} names none of {list(left)}'
+        remove(found(named), left)
 
 
 def found(texts: list[str]) -> set[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from heracles_mm import Hamsa, Heracles
-from heracles_mm.counting import counting, module_parts, part_of, work_of
+from heracles_mm.counting import count, module_parts, part_of, work_of
 from heracles_mm.layers import banded_ffn
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.ffn import ConvFFN
@@ -20,12 +20,10 @@ sizes = st.integers(1, 20)
 
 
 def counted(call, model=None) -> dict:
-    with counting(model) as work:
-        call()
     kinds = {}
-    for (_, kind), count in work.items():
-        kinds[kind] = kinds.get(kind, 0) + count
-    return {kind: count for kind, count in kinds.items() if count}
+    for (_, kind), number in count(call, model).items():
+        kinds[kind] = kinds.get(kind, 0) + number
+    return kinds
 
 
 def fft(points: int) -> int:
@@ -93,8 +91,8 @@ def test_spectral_state_space(kernel, products):
     sass = SASS(8, (6, 5), kernel=kernel)
     work = work_of(OnPictures(sass), (6, 5), 'cpu').picture
     kinds = {}
-    for (_, kind), count in work.items():
-        kinds[kind] = kinds.get(kind, 0) + count
+    for (_, kind), number in work.items():
+        kinds[kind] = kinds.get(kind, 0) + number
     assert kinds == {'gates': products * (30 // 2 + 1) * 64, 'fft': 2 * 8 * fft(30)}
 
 
@@ -124,8 +122,9 @@ def model(request):
 
 
 def test_a_count_does_not_depend_on_how_it_is_carried_out(model, monkeypatch):
-    """Folded norms, bands, groups of a batch, chunks of bins, recomputation of none: the arithmetic
-    is the same in training and evaluation, and on meta tensors, where none of these routes runs."""
+    """Routes of eager mode (folded norms, bands, groups of a batch, chunks of bins), whatever their
+    limits, give way to the plain formula where operators are counted: in training, in evaluation
+    and on meta tensors."""
 
     def forward(count, side=64):
         return counted(lambda: model(torch.zeros(count, 3, side, side)), model)

@@ -1,9 +1,13 @@
-"""Detection and classification data that do not fit are told in one sentence, before training.
+"""Detection and classification data that do not fit are found before training, one sentence each.
 
 mmdet and mmpretrain pass over most of these faults in silence or fail far from their cause.
 """
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from PIL import Image
 
-from heracles_mm.data_checks.coco import coco_fault
+from heracles_mm.data_checks.coco import coco_findings
 from heracles_mm.data_checks.content import content_fault
 from heracles_mm.data_checks.paths import missing_data
 
@@ -51,7 +55,8 @@ def coco(tmp_path):
 
 
 def fault(path, classes=CLASSES, needs_truth=True):
-    return coco_fault(str(path), classes, str(path.parent / 'pictures'), needs_truth)
+    folder = str(path.parent / 'pictures')
+    return next(coco_findings(str(path), classes, folder, needs_truth), None)
 
 
 def test_a_sound_file_has_no_fault(coco):
@@ -98,7 +103,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize('case', DAMAGE)
-def test_a_damaged_file_is_told_in_one_sentence(case, coco):
+def test_a_damaged_file_is_one_sentence(case, coco):
     content, words = DAMAGE[case]
     coco.write_text(content if isinstance(content, str) else json.dumps({**sound(), **content}))
     message = fault(coco)
@@ -116,7 +121,7 @@ def test_a_test_needs_no_annotations(coco):
 
 
 @given(st.integers(0, 400))
-def test_a_file_cut_anywhere_is_told(tmp_path_factory, length):
+def test_a_file_cut_anywhere_is_found(tmp_path_factory, length):
     """A copy can stop at any byte, and no rest of a JSON object is one."""
     text = json.dumps(sound())
     path = tmp_path_factory.mktemp('cut') / 'boxes.json'
@@ -183,7 +188,7 @@ class TestDetectionConfigs:
         ('classes', 'words'),
         [((), 'have no classes'), ('cat', "classes=('cat',)")],
     )
-    def test_no_classes_or_a_text_for_them_are_told(self, cfg, classes, words):
+    def test_no_classes_or_a_text_for_them_are_found(self, cfg, classes, words):
         """One class without its comma would become three: c, a and t."""
         cfg.train_dataloader.dataset.dataset.metainfo = {'classes': classes}
         assert words in self.sentence(cfg)
@@ -221,7 +226,7 @@ class TestClassificationConfigs:
     def test_sound_folders_pass(self, cfg):
         assert self.sentence(cfg) is None
 
-    def test_another_number_of_folders_than_classes_is_told(self, cfg):
+    def test_another_number_of_folders_than_classes_is_found(self, cfg):
         """mmpretrain trains a head with classes that never occur, or fails in the loss."""
         cfg.model.head.num_classes = 1000
         message = self.sentence(cfg)
@@ -232,14 +237,14 @@ class TestClassificationConfigs:
         cfg.model.head.num_classes = 3
         assert 'the number of classes in metainfo is 3' in self.sentence(cfg)
 
-    def test_a_class_without_pictures_is_told(self, cfg, root):
+    def test_a_class_without_pictures_is_found(self, cfg, root):
         (root / 'train' / 'emu').mkdir()
         (root / 'train' / 'emu' / 'notes.txt').touch()
         cfg.model.head.num_classes = 3
         assert '1 of the 3 class folders' in self.sentence(cfg)
         assert '(emu;' in self.sentence(cfg)
 
-    def test_a_folder_of_loose_pictures_is_told(self, cfg, root):
+    def test_a_folder_of_loose_pictures_is_found(self, cfg, root):
         write_picture(root / 'loose' / '1.png')
         cfg.train_dataloader.dataset.data_prefix = 'loose'
         assert 'holds no folders' in self.sentence(cfg)
@@ -255,14 +260,14 @@ class TestClassificationConfigs:
             ('cat/1.png 0\ncat/9.png 1\n', ['1 of the 2 pictures', 'train/cat/9.png']),
         ],
     )
-    def test_a_wrong_list_is_told(self, lines, words, cfg, root):
+    def test_a_wrong_list_is_found(self, lines, words, cfg, root):
         (root / 'list.txt').write_text(lines)
         cfg.train_dataloader.dataset.ann_file = 'list.txt'
         for word in words:
             assert word in self.sentence(cfg)
 
     def test_a_sound_list_passes(self, cfg, root):
-        """Names may hold spaces: the label stands behind the last one."""
+        """Names may hold spaces: the label comes after the last one."""
         write_picture(root / 'train' / 'a cat.png')
         (root / 'list.txt').write_text('a cat.png 0\ndog/deep/1.png 1\n')
         cfg.train_dataloader.dataset.ann_file = 'list.txt'
@@ -293,6 +298,54 @@ def test_the_tools_say_it_and_build_nothing(coco, monkeypatch, capfd):
     lines = [x for x in capfd.readouterr().err.splitlines() if x.startswith('train: error:')]
     assert len(lines) == 1
     assert '78 of the 80 classes are no category of' in lines[0]
+
+
+def test_one_process_of_a_machine_looks(coco, monkeypatch):
+    """A large annotation file takes long to read, and all processes would read the same."""
+    pytest.importorskip('mmdet')
+    dataset = {'type': 'CocoDataset', 'ann_file': str(coco), 'pipeline': []}
+    loader = {'train_dataloader': {'dataset': dataset}}
+    cfg = Config({'default_scope': 'mmdet', 'model': {}, **loader})
+    coco.write_text('')
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    assert 'boxes.json is empty' in content_fault(cfg, ('train',))
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    assert content_fault(cfg, ('train',)) is None
+
+
+@pytest.mark.slow
+def test_what_one_process_finds_ends_all(tmp_path):
+    """The others wait for it to join their group until the launcher ends them."""
+    pytest.importorskip('mmdet')
+    (tmp_path / 'annotations').mkdir()
+    for split in ('train', 'val'):
+        (tmp_path / f'{split}2017').mkdir()
+        (tmp_path / f'annotations/instances_{split}2017.json').touch()
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        port = str(listener.getsockname()[1])
+    root = Path(__file__).parents[2]
+    config = root / 'configs' / 'mask_rcnn_heracles_s_coco.py'
+    environment = {
+        **os.environ,
+        'COCO_ROOT': f'{tmp_path}/',
+        'PYTHON': sys.executable,
+        'PYTHONPATH': str(root),
+        'OMP_NUM_THREADS': '1',
+        'CUDA_VISIBLE_DEVICES': '',
+        'PORT': port,
+    }
+    done = subprocess.run(
+        [root / 'tools' / 'dist_train.sh', config, '2', '--work-dir', tmp_path / 'w'],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if line.startswith('train: error:')]
+    assert len(lines) == 1
+    assert 'instances_train2017.json is empty' in lines[0]
 
 
 def test_other_libraries_and_unbuildable_data_sets_are_left_to_their_own_errors():

@@ -1,6 +1,8 @@
 """One intact folder, whatever happens to the processes that make it."""
 
 import errno
+import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -50,12 +52,8 @@ STOP_AT_THE_TENTH_FILE = DIE_AT_THE_TENTH_FILE.replace(
     "write_bytes(Path(os.environ['HERACLES_CACHE']) / 'reached', b''); time.sleep(600)",
 )
 
-DIE_BETWEEN_THE_TWO_RENAMES = """
-rename = Path.rename
-def die_after(path, target):
-    rename(path, target)
-    os.kill(os.getpid(), signal.SIGKILL)
-Path.rename = die_after
+DIE_BEFORE_THE_RENAME = """
+Path.rename = lambda path, target: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 WAIT_FOR_THE_SIGN = """
@@ -84,7 +82,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def leftovers(cache: Path) -> list[str]:
-    return [path.name for path in cache.iterdir() if '.partial-' in path.name]
+    return [path.name for path in cache.iterdir() if '.partial' in path.name]
 
 
 def send_the_sign(process: subprocess.Popen[str]) -> None:
@@ -130,12 +128,13 @@ def test_every_option_has_a_folder_of_its_own() -> None:
 
 
 def test_a_new_generator_or_new_parts_do_not_reuse_old_scenes(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folders = {scenes_folder(SPEC)}
     monkeypatch.setattr(cache_module, 'GENERATOR_VERSION', 10**6)
     folders.add(scenes_folder(SPEC))
-    monkeypatch.setattr(cache_module, 'parts_checksum', lambda: 'others')
+    (tmp_path / 'parts.npz').write_bytes(b'others')
+    monkeypatch.setattr(cache_module, 'PARTS_FILE', tmp_path / 'parts.npz')
     folders.add(scenes_folder(SPEC))
     assert len(folders) == 3
 
@@ -174,10 +173,10 @@ def empty_the_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps([]))
 
 
-def leave_a_changed_file_out_of_the_manifest(folder: Path) -> None:
+def leave_every_file_out_of_the_manifest(folder: Path) -> None:
     flip_a_byte(folder)
     manifest = json.loads((folder / MANIFEST).read_bytes())
-    manifest['sha256'] = {}
+    manifest['sha256'] = hashlib.sha256().hexdigest()
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
@@ -189,7 +188,7 @@ def leave_a_changed_file_out_of_the_manifest(folder: Path) -> None:
         truncate_the_manifest,
         remove_the_manifest,
         empty_the_manifest,
-        leave_a_changed_file_out_of_the_manifest,
+        leave_every_file_out_of_the_manifest,
     ],
 )
 def test_damaged_scenes_are_made_again(
@@ -250,7 +249,7 @@ def test_a_process_killed_while_it_replaces_damaged_scenes(own_cache: Path) -> N
     folder = ensure_scenes(SPEC)
     intact = content(folder)
     flip_a_byte(folder)
-    process = start(DIE_BETWEEN_THE_TWO_RENAMES)
+    process = start(DIE_BEFORE_THE_RENAME)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL and not folder.exists()
     assert content(ensure_scenes(SPEC)) == intact
@@ -262,10 +261,10 @@ def test_intact_scenes_need_no_right_to_write(
 ) -> None:
     folder = ensure_scenes(SPEC)
 
-    def refuse(path: Path) -> None:
+    def refuse(*_: object) -> None:
         raise AssertionError('no lock should be asked for')
 
-    monkeypatch.setattr(cache_module, '_locked', refuse)
+    monkeypatch.setattr(fcntl, 'flock', refuse)
     assert ensure_scenes(SPEC) == folder
 
 
@@ -276,7 +275,7 @@ def test_a_cache_that_cannot_be_a_folder(tmp_path: Path, monkeypatch: pytest.Mon
         ensure_scenes(SPEC)
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_nothing(
     own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, content: bytes) -> int:

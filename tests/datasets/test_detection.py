@@ -7,8 +7,9 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
-from heracles_mm.datasets import OBJECT_CLASSES, OBJECT_PALETTE, ScenesSpec, compose_scene
+from heracles_mm.datasets import OBJECT_CLASSES, ScenesSpec, compose_scene
 from heracles_mm.datasets.detection import ScenesDataset
+from heracles_mm.datasets.parts import OBJECT_PALETTE
 
 PIPELINE = [
     {'type': 'LoadImageFromFile'},

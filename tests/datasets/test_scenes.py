@@ -16,11 +16,8 @@ from pycocotools.coco import COCO
 
 from heracles_mm.datasets import LABEL_CLASSES, ScenesSpec, compose_scene
 from heracles_mm.datasets.parts import PARTS_FILE, SPLITS
-from heracles_mm.datasets.scenes import (
-    GENERATOR_VERSION,
-    iter_split_files,
-    uncompressed_rle,
-)
+from heracles_mm.datasets.scene_files import iter_split_files, uncompressed_rle
+from heracles_mm.datasets.scenes import GENERATOR_VERSION
 
 CocoJson = Callable[[str], dict]
 
@@ -46,7 +43,7 @@ def test_same_seed_same_bytes_and_another_seed_others() -> None:
 
 def test_no_change_of_the_scenes_goes_unnoticed() -> None:
     # If this fails on purpose, count GENERATOR_VERSION up, or caches go on serving the old scenes.
-    # Geometry only: it is drawn and scaled in integers, while colours hang on the JPEG decoder.
+    # Geometry only: it is drawn and scaled in integers, while colours depend on the JPEG decoder.
     result = hashlib.sha256()
     for split in SPLITS:
         for index in range(10):
@@ -88,9 +85,7 @@ def test_masks_by_pycocotools_are_the_composed_ones(
 
 
 @pytest.mark.parametrize('split', SPLITS)
-def test_label_maps_and_instances_tell_the_same_story(
-    folder: Path, coco_json: CocoJson, split: str
-) -> None:
+def test_label_maps_and_instances_agree(folder: Path, coco_json: CocoJson, split: str) -> None:
     content = coco_json(split)
     by_image = defaultdict(list)
     for annotation in content['annotations']:
@@ -168,7 +163,7 @@ def test_class_and_background_keep_no_company() -> None:
     pairs = set()
     for index in range(20):
         scene = compose_scene(ScenesSpec(), 'train', index)
-        pairs.add((scene.objects[0].part.category, scene.backgrounds[0].label))
+        pairs.add((scene.objects[0].part.category, scene.backgrounds[0]['label']))
     assert len(pairs) == 20
 
 

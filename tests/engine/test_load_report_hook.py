@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from toy_spectral import ToySpectral
 
 import heracles_mm.engine  # noqa: F401
-from heracles_mm.checkpoints import CheckpointError, loud
+from heracles_mm.checkpoints import CheckpointError, loading
 
 TOY = Path(__file__).resolve().parents[1] / 'cli' / 'toy'
 numbers = itertools.count()
@@ -19,7 +19,7 @@ numbers = itertools.count()
 @pytest.fixture
 def log(monkeypatch) -> list[str]:
     messages: list[str] = []
-    monkeypatch.setattr(loud, 'print_log', lambda text, **options: messages.append(text))
+    monkeypatch.setattr(loading, 'print_log', lambda text, **options: messages.append(text))
     return messages
 
 

@@ -20,7 +20,7 @@ VARIANTS = {
 
 
 def backbone(name: str, **options) -> nn.Module:
-    """The named variant in eval mode, for 64 px unless told otherwise."""
+    """The named variant in eval mode, for 64 px where the options name no size."""
     torch.manual_seed(0)
     kind, variant = VARIANTS[name]
     return loud(kind(**{'arch': ARCH, 'img_size': 64, **variant, **options}))

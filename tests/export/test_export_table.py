@@ -11,6 +11,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / 'benchmarks' / 'export_table.py'
 
 def test_a_row_of_the_table(monkeypatch, capsys):
     pytest.importorskip('mmpretrain')
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     spec = importlib.util.spec_from_file_location('export_table', SCRIPT)
     table = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(table)

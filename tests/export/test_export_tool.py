@@ -11,7 +11,7 @@ from exported_backbones import ARCH, loud
 from heracles_mm.cli import export_onnx
 from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model
-from heracles_mm.export.targets import target
+from heracles_mm.export.wrappers import target
 
 CONFIGS = Path(__file__).parent / 'configs'
 CLASSIFIER = CONFIGS / 'classifier.py'
@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def says(capfd):
+def tool(capfd):
     """Run the tool and return (exit code, lines of stdout, lines of stderr)."""
 
     def run(*argv):
@@ -49,11 +49,11 @@ def checkpoint_of(config: Path, name: str) -> Path:
 
 
 @pytest.mark.slow
-def test_a_classifier_and_its_line_for_scripts(says):
+def test_a_classifier_and_its_line_for_scripts(tool):
     pytest.importorskip('mmpretrain')
     onnxruntime = pytest.importorskip('onnxruntime')
     weights = checkpoint_of(CLASSIFIER, 'c.pth')
-    code, printed, complained = says(
+    code, printed, complained = tool(
         CLASSIFIER, weights, '--out', 'made/c.onnx', '--rounds', 1, '--json', '--dynamic-batch'
     )
     steps = 'tracing', 'writing onnx', 'comparing with the eager model', 'timing 1 rounds'
@@ -71,12 +71,12 @@ def test_a_classifier_and_its_line_for_scripts(says):
     assert json.loads(notes['channels']) == 'RGB'
 
 
-def test_a_segmentor_at_an_odd_size(says):
+def test_a_segmentor_at_an_odd_size(tool):
     pytest.importorskip('mmseg')
     pytest.importorskip('onnxruntime')
     weights = checkpoint_of(SEGMENTOR, 's.pth')
     argv = (SEGMENTOR, weights, '--out', 's.onnx', '--shape', 97, 130, '--rounds', 0, '--json')
-    code, printed, _ = says(*argv)
+    code, printed, _ = tool(*argv)
     assert code == 0
     report = json.loads(printed[-1])
     assert report['outputs'] == {'logits': [1, 9, 97, 130]}
@@ -104,14 +104,14 @@ def test_a_model_without_a_backbone_is_refused():
 
 
 @pytest.mark.parametrize('stored', ['a detector', 'a bare backbone'])
-def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, says):
+def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, tool):
     pytest.importorskip('mmdet')
     path = checkpoint_of(DETECTOR, 'd.pth')
     weights = torch.load(path)['state_dict']
     own = {k.removeprefix('backbone.'): w for k, w in weights.items() if k.startswith('backbone.')}
     if stored == 'a bare backbone':
         torch.save(own, path)
-    code, printed, _ = says(
+    code, printed, _ = tool(
         DETECTOR, path, '--out', 'b.pt2', '--what', 'backbone', '--shape', 64, *FAST, '--json'
     )
     assert code == 0
@@ -124,9 +124,9 @@ def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, sa
 MISTAKES = {
     'no config': (('absent.py', '--out', 'x.onnx'), 'absent.py does not exist'),
     'no checkpoint': ((CLASSIFIER, 'absent.pth', '--out', 'x.onnx'), 'absent.pth does not exist'),
-    'too small': ((CLASSIFIER, '--out', 'x.onnx', '--shape', '0', '64'), 'positive whole number'),
-    'three sides': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 64, 64, 3), 'not 3 numbers'),
-    'no side': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 'big'), 'positive whole number'),
+    'too small': ((CLASSIFIER, '--out', 'x.onnx', '--shape', '0', '64'), 'of at least 1, not'),
+    'three sides': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 64, 64, 3), 'got 64 64 3'),
+    'no side': ((CLASSIFIER, '--out', 'x.onnx', '--shape', 'big'), 'of at least 1, not'),
     'opset too low': ((CLASSIFIER, '--out', 'x.onnx', '--opset', 13), 'choose one from 18 to 23'),
     'no format': ((CLASSIFIER, '--out', 'x.onnx', '--format', 'tflite'), "choice: 'tflite'"),
     'no suffix': ((CLASSIFIER, '--out', 'x.onnx', *FAST), 'x.onnx must end in .pt2'),
@@ -145,7 +145,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize('case', MISTAKES)
-def test_a_mistake_is_one_line_and_leaves_no_file(case, says, folder):
+def test_a_mistake_is_one_line_and_leaves_no_file(case, tool, folder):
     for library in ('mmdet', 'mmpretrain', 'onnxruntime'):
         pytest.importorskip(library)
     from heracles_mm import Hamsa
@@ -158,7 +158,7 @@ def test_a_mistake_is_one_line_and_leaves_no_file(case, says, folder):
         torch.save({f'backbone.{key}': tensor for key, tensor in weights.items()}, f'{name}.pth')
     before = {path.name for path in folder.iterdir()}
     argv, message = MISTAKES[case]
-    code, printed, complained = says(*argv)
+    code, printed, complained = tool(*argv)
     assert (code, printed) == (2, [])
     assert complained[-1].startswith('export_onnx: error: ')
     assert message in complained[-1]
@@ -166,9 +166,9 @@ def test_a_mistake_is_one_line_and_leaves_no_file(case, says, folder):
     assert {path.name for path in folder.iterdir()} == before
 
 
-def test_without_onnxruntime_the_tool_says_how_to_get_it(says, monkeypatch):
+def test_without_onnxruntime_the_tool_says_how_to_get_it(tool, monkeypatch):
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    code, _, complained = says(CLASSIFIER, '--out', 'x.onnx')
+    code, _, complained = tool(CLASSIFIER, '--out', 'x.onnx')
     assert code == 2
     assert 'needs onnxruntime' in complained[-1]
     assert "pip install 'heracles-mm[export]'" in complained[-1]

@@ -10,7 +10,8 @@ from heracles_mm.layers.ffn import ConvFFN
 
 
 def plain(module: ConvFFN, x: torch.Tensor) -> torch.Tensor:
-    return module.fc2(module.act(module.dwconv(module.fc1(x))))
+    hidden = module.dwconv(module.fc1(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    return module.fc2(module.act(hidden))
 
 
 def make(dtype=torch.float64) -> ConvFFN:
@@ -35,7 +36,7 @@ def gradients(module, result, x):
 )
 def test_any_cut_gives_the_plain_formula_and_its_gradients(batch, height, width, budget):
     """From bands of two rows to whole pictures: no row may lose a neighbour, and at the edges of
-    the picture the neighbours are zeros behind the first layer, not in front of it."""
+    the picture the neighbours are zeros after the first layer, not before it."""
     module = make()
     x = torch.randn(batch, height, width, 4, dtype=torch.float64, requires_grad=True)
     with pytest.MonkeyPatch.context() as patch:

@@ -99,7 +99,7 @@ def test_computes_in_float32_and_returns_the_callers_dtype(kind, dtype):
 
 
 def test_sums_that_overflow_float16_do_not_overflow_here():
-    """The zero frequency of a map of 1000s on 64x64 is 64000 * ..., behind float16's 65504."""
+    """The zero frequency of a map of 1000s on 64x64 is 64000 * ..., beyond float16's 65504."""
     module = make('cosine', 'gate', channels=1, grid=(80, 80), double=False).half()
     torch.nn.init.ones_(module.weight)
     x = torch.full((1, 1, 80, 80), 1000.0, dtype=torch.float16)

@@ -178,7 +178,7 @@ def test_a_module_in_half_precision_computes_in_float32(kernel):
 @AXES
 @KERNELS
 def test_maps_at_the_end_of_float16_do_not_overflow(fft_axes, kernel):
-    """The zero frequency of a map of 60000s is behind 65504, and so is every product with it."""
+    """The zero frequency of a map of 60000s is beyond 65504, and so is every product with it."""
     module = SASS(4, (28, 28), fft_axes, kernel)  # as initialised
     x = (torch.rand(2, 28, 28, 4) * 60000).half().requires_grad_()
     result = module(x)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip('mmpretrain', reason='the classifiers are those of mmpretrain')
 from mmpretrain.registry import MODELS
 
+import heracles_mm.classification  # noqa: F401  (registers ours)
 from heracles_mm.errors import LabelMapError
 from heracles_mm.token_labels.dense_scores import DenseScores, sparse_scores
 

@@ -105,7 +105,7 @@ def test_a_missing_map_says_how_to_make_it(tmp_path):
 MADE = Manifest(['one', 'two'], 2, 'c.py', 'epoch_1.pth', topk=1, grid=4)
 
 
-def test_the_manifest_is_kept_and_damage_is_told(tmp_path):
+def test_the_manifest_is_kept_and_damage_is_an_error(tmp_path):
     assert Manifest.read(tmp_path) is None
     MADE.write(tmp_path)
     assert Manifest.read(tmp_path) == MADE

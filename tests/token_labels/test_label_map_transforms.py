@@ -1,4 +1,4 @@
-"""The pipeline's transforms do to the picture what mmpretrain's do, and tell its map."""
+"""The pipeline's transforms do to the picture what mmpretrain's do, and to its map too."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ MOVES = {
     'shear': dict(type='LabelMapShear', magnitude=0.3, **WARP),
     'shear, vertical': dict(type='LabelMapShear', magnitude=0.2, direction='vertical', **WARP),
     'translate': dict(type='LabelMapTranslate', magnitude=0.4, **WARP),
+    'translate, whole number': dict(type='LabelMapTranslate', magnitude=0, **WARP),
     'translate, vertical': dict(
         type='LabelMapTranslate', magnitude=0.3, direction='vertical', **WARP
     ),
@@ -92,13 +93,13 @@ def test_the_map_follows_any_chain_of_moves(names):
 PLAIN = {
     'LabelMapRandomResizedCrop': 'RandomResizedCrop',
     'LabelMapRandomFlip': 'RandomFlip',
-    **{ours: theirs for theirs, ours in FOLLOWED.items()},
+    **{f'LabelMap{name}': name for name in FOLLOWED},
 }
 
 
 @pytest.mark.parametrize('name', MOVES)
 def test_the_picture_is_what_mmpretrain_makes_of_it(name):
-    """Same seed, same picture: the map's company draws no random number."""
+    """Same seed, same picture: taking the map along draws no random number."""
     picture = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     pictures = []
     for kind in (MOVES[name]['type'], PLAIN[MOVES[name]['type']]):

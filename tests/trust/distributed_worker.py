@@ -14,7 +14,7 @@ from distributed_cases import Case, ddp, in_float64, pairs, train
 from mmengine.dist import init_dist
 
 import heracles_mm.classification  # noqa: F401  (registers the classifier, and the backbones)
-from heracles_mm.engine.distributed import close_process_group
+from heracles_mm.engine.process_group import close_process_group
 
 
 def main(folder: str, *names: str) -> None:

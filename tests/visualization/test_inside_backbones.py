@@ -21,8 +21,7 @@ from heracles_mm.visualization import (
     plot_receptive_fields,
     save_figure,
 )
-from heracles_mm.visualization.features import principal_colours
-from heracles_mm.visualization.stages import stage_maps
+from heracles_mm.visualization.activations import principal_colours, stage_maps
 
 TINY = dict(stem_width=8, embed_dims=(32, 32, 32, 32), depths=(1, 2, 1, 1), mlp_ratios=(2, 2, 2, 2))
 
@@ -53,7 +52,7 @@ def test_stage_maps_are_what_the_backbone_returns(heracles, picture):
 
 def test_gates_of_shut_and_open_networks(hamsa, picture, monkeypatch):
     """Without weights the gate is its bias's sigmoid everywhere; with them a picture's spectrum,
-    alike at f and -f, decides; pieces of a spectrum are put together again."""
+    alike at f and -f, decides. Where spectra go in pieces, hooks see them whole all the same."""
     for module in hamsa.modules():
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.constant_(module.bias, -3)
@@ -64,7 +63,7 @@ def test_gates_of_shut_and_open_networks(hamsa, picture, monkeypatch):
     assert whole.min() > 0 and whole.max() < 1
     first = found[1][0]
     if hamsa.stages[0].blocks[0].mixer.sass.fft_axes == 'grid':
-        inner = first[:, 1:, 1:]  # even sides: behind the row and column of the highest frequency
+        inner = first[:, 1:, 1:]  # even sides: after the row and column of the highest frequency
         assert torch.allclose(inner, inner.flip((1, 2)), atol=1e-6)
     for module in hamsa.modules():
         if type(module).__name__ == 'SpectralPulseNet':
@@ -139,7 +138,7 @@ def test_every_picture_is_written_and_names_every_block(heracles, picture, tmp_p
     assert again[0].read_bytes().startswith(b'<?xml')
 
 
-def test_what_cannot_be_shown_is_said(heracles, hamsa, picture, tmp_path):
+def test_what_cannot_be_shown_is_an_error(heracles, hamsa, picture, tmp_path):
     with pytest.raises(ValueError, match='Heracles has no SASS to show'):
         gate_values(heracles, picture)
     with pytest.raises(ValueError, match='stage 3 has neither'):

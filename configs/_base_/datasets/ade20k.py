@@ -1,7 +1,7 @@
 # ADE20K (SceneParse150), crops of 512 for training, the short side 512 for testing. The folder is
 # $ADE20K_ROOT, else data/ade/ADEChallengeData2016/ below the working directory.
 default_scope = 'mmseg'
-data_root = '{{$ADE20K_ROOT:data/ade/ADEChallengeData2016/}}'
+data_root = r"""{{$ADE20K_ROOT:data/ade/ADEChallengeData2016/}}"""
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -70,4 +70,4 @@ tta_pipeline = [
 ]
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='NamedSegLocalVisualizer', vis_backends=vis_backends)

@@ -2,7 +2,7 @@
 # cars_annos.mat, or cars_train/, cars_test/ and devkit/, is $CARS_ROOT, else data/stanford_cars/.
 _base_ = './finetune.py'
 
-data_root = '{{$CARS_ROOT:data/stanford_cars/}}'
+data_root = r"""{{$CARS_ROOT:data/stanford_cars/}}"""
 load = dict(type='LoadImageFromFile')
 train_224, train_384 = [load, *_base_.train_224], [load, *_base_.train_384]
 test_224, test_384 = [load, *_base_.test_224], [load, *_base_.test_384]

@@ -2,7 +2,7 @@
 # cifar-10-batches-py/ is $CIFAR10_ROOT, else data/cifar10/; mmpretrain downloads what is not there.
 _base_ = './finetune.py'
 
-data_root = '{{$CIFAR10_ROOT:data/cifar10/}}'
+data_root = r"""{{$CIFAR10_ROOT:data/cifar10/}}"""
 train_dataloader = dict(
     dataset=dict(type='CIFAR10', data_root=data_root, split='train', pipeline=_base_.train_224),
 )

@@ -2,7 +2,7 @@
 # cifar-100-python/ is $CIFAR100_ROOT, else data/cifar100/; mmpretrain downloads what is not there.
 _base_ = './finetune.py'
 
-data_root = '{{$CIFAR100_ROOT:data/cifar100/}}'
+data_root = r"""{{$CIFAR100_ROOT:data/cifar100/}}"""
 train_dataloader = dict(
     dataset=dict(type='CIFAR100', data_root=data_root, split='train', pipeline=_base_.train_224),
 )

@@ -1,7 +1,7 @@
 # COCO 2017 instances at 1333x800. The folder is $COCO_ROOT, else data/coco/ below the working
 # directory.
 default_scope = 'mmdet'
-data_root = '{{$COCO_ROOT:data/coco/}}'
+data_root = r"""{{$COCO_ROOT:data/coco/}}"""
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -59,4 +59,4 @@ val_evaluator = dict(
 test_evaluator = val_evaluator
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='NamedDetLocalVisualizer', vis_backends=vis_backends)

@@ -2,7 +2,7 @@
 # jpg/, imagelabels.mat and setid.mat is $FLOWERS102_ROOT, else data/flowers102/.
 _base_ = './finetune.py'
 
-data_root = '{{$FLOWERS102_ROOT:data/flowers102/}}'
+data_root = r"""{{$FLOWERS102_ROOT:data/flowers102/}}"""
 load = dict(type='LoadImageFromFile')
 train_224, train_384 = [load, *_base_.train_224], [load, *_base_.train_384]
 test_224, test_384 = [load, *_base_.test_224], [load, *_base_.test_384]

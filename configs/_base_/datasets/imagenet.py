@@ -2,7 +2,7 @@
 # color jitter (timm leaves it out beside RandAugment). The folder is $IMAGENET_ROOT, else
 # data/imagenet/ below the working directory.
 default_scope = 'mmpretrain'
-data_root = '{{$IMAGENET_ROOT:data/imagenet/}}'
+data_root = r"""{{$IMAGENET_ROOT:data/imagenet/}}"""
 
 bgr_mean, bgr_std = [103.53, 116.28, 123.675], [57.375, 57.12, 58.395]
 train_pipeline = [
@@ -60,4 +60,4 @@ val_evaluator = dict(type='Accuracy', topk=(1, 5))
 test_evaluator = val_evaluator
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='NamedUniversalVisualizer', vis_backends=vis_backends)

@@ -4,7 +4,7 @@ _base_ = './imagenet.py'
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadLabelMap', folder='{{$TOKEN_LABELS:data/token_labels/}}'),
+    dict(type='LoadLabelMap', folder=r"""{{$TOKEN_LABELS:data/token_labels/}}"""),
     dict(type='LabelMapRandomResizedCrop', scale=224, backend='pillow', interpolation='bicubic'),
     dict(type='LabelMapRandomFlip', prob=0.5),
     dict(

@@ -5,7 +5,7 @@ default_scope = 'mmpretrain'
 # mmpretrain's own tools add it; with it the config runs without them too.
 collate = dict(type='default_collate')
 side = 96
-data_root = '{{$PICTURES:data/pictures/}}'
+data_root = r"""{{$PICTURES:data/pictures/}}"""
 train_dataloader = dict(
     batch_size=16,
     num_workers=0,  # a worker takes more from two cores than loading costs
@@ -49,4 +49,4 @@ val_evaluator = dict(type='Accuracy', topk=(1,))
 test_evaluator = val_evaluator
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='UniversalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='NamedUniversalVisualizer', vis_backends=vis_backends)

@@ -5,7 +5,7 @@ train_dataloader = dict(
     dataset=dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
-            dict(type='LoadLabelMap', folder='{{$TOKEN_LABELS:data/token_labels/}}'),
+            dict(type='LoadLabelMap', folder=r"""{{$TOKEN_LABELS:data/token_labels/}}"""),
             dict(type='LabelMapRandomResizedCrop', scale=_base_.side, crop_ratio_range=(0.25, 1.0)),
             dict(type='LabelMapRandomFlip', prob=0.5),
             dict(

@@ -45,4 +45,4 @@ val_evaluator = [dict(type='ScenesMetric'), dict(type='FilledBoxMetric')]
 test_evaluator = val_evaluator
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='NamedDetLocalVisualizer', vis_backends=vis_backends)

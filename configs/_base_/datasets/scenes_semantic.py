@@ -63,4 +63,4 @@ tta_pipeline = [
 ]
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='NamedSegLocalVisualizer', vis_backends=vis_backends)

@@ -4,7 +4,7 @@
 # assumed: the papers give accuracies after fine-tuning and no recipe).
 _base_ = '../classification_runtime.py'
 
-load_from = '{{$PRETRAINED:pretrained.pth}}'
+load_from = r"""{{$PRETRAINED:pretrained.pth}}"""
 
 epochs = 100
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs, val_interval=5)

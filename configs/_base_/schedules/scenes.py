@@ -9,7 +9,11 @@ custom_imports = dict(
     ],
 )
 
-custom_hooks = [dict(type='PlainCheckpointHook'), dict(type='EvaluateFirstHook')]
+custom_hooks = [
+    dict(type='CheckDataHook'),
+    dict(type='PlainCheckpointHook'),
+    dict(type='EvaluateFirstHook'),
+]
 
 max_iters = 720
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=180)

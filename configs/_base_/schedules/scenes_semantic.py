@@ -1,8 +1,8 @@
 # The segmentation demo's schedule: evaluated before, during and after, in minutes on two CPU cores.
 _base_ = '../segmentation_runtime.py'
 custom_hooks = [
+    dict(type='CheckDataHook'),
     dict(type='PlainCheckpointHook'),
-    dict(type='CheckSegmentationHook'),
     dict(type='EvaluateFirstHook'),
 ]
 

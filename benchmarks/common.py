@@ -1,0 +1,60 @@
+"""What the scripts of this folder share: options, a line about the machine, rounds, curves."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean, median
+
+import torch
+
+from heracles_mm.benchmark.machine import environment
+from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratio
+from heracles_mm.benchmark.workloads import Call
+from heracles_mm.visualization import plot_curves
+
+Points = list[tuple[int, float]]  # (step, value)
+
+
+def options(doc: str | None, **defaults: object) -> argparse.Namespace:
+    """The command line's: one option of each default's type, or, of a list, several values."""
+    kind = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=doc, formatter_class=kind)
+    for name, default in defaults.items():
+        several = dict(nargs='+', type=type(default[0])) if isinstance(default, list) else {}
+        settings = {'type': type(default), 'default': default, **several}
+        parser.add_argument(f'--{name.replace("_", "-")}', help='default: %(default)s', **settings)
+    return parser.parse_args()
+
+
+def machine() -> str:
+    """What the figures below it were taken on."""
+    about = environment(torch.device('cpu'))
+    return f'torch {about["torch"]}, {about["cpu"]}, CPU threads: {about["threads"]}'
+
+
+def log(step: str) -> None:
+    """Write to stderr what begins."""
+    print(f'{Path(sys.argv[0]).stem}: {step}', file=sys.stderr, flush=True)
+
+
+def compare(
+    calls: Mapping[str, Call], rounds: int, baseline: str
+) -> dict[str, tuple[float, Quartiles]]:
+    """Let calls take turns in rounds, after one that is not counted: name -> median, ms, and the
+    time over that of ``baseline`` in the same round."""
+    times = interleave(calls, Budget(rounds, 0, rounds), seed=0)
+    base = times[baseline]
+    return {name: (median(found) * 1e3, ratio(found, base)) for name, found in times.items()}
+
+
+def mean_curve(runs: list[Points]) -> Points:
+    """Of runs that were looked at after the same steps."""
+    return [(points[0][0], mean(value for _, value in points)) for points in zip(*runs)]
+
+
+def save_curves(curves: Mapping[str, Points], ylabel: str, picture: Path) -> None:
+    """Draw curves into a file and print its name."""
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    plot_curves(curves, ylabel=ylabel).savefig(picture, dpi=120)
+    print(f'\n{picture}')

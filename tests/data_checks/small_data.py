@@ -1,0 +1,140 @@
+"""Small made data of each library, and configs that name them."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+from PIL import Image
+
+WIDTH, HEIGHT = 64, 48
+CLASSES = ('cat', 'dog')
+
+
+def write_picture(path: Path, size=(WIDTH, HEIGHT), seed=0, **options) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def polygon(x, y, w, h) -> list:
+    return [[x, y, x + w, y, x + w, y + h, x, y + h]]
+
+
+def coco_content(pictures=4, first=1, split='train') -> dict:
+    """Two objects in each picture, one of each of two categories, whose ids have a gap."""
+    images, annotations = [], []
+    for i in range(first, first + pictures):
+        images.append(
+            dict(id=i, file_name=f'{split}_{i}.jpg', width=WIDTH, height=HEIGHT, license=1)
+        )
+        for k, category in enumerate((3, 7)):
+            box = [30 + 2 * k, 20 + k, 22, 20]
+            annotations.append(
+                dict(
+                    id=2 * i + k,
+                    image_id=i,
+                    category_id=category,
+                    bbox=box,
+                    area=440,
+                    iscrowd=0,
+                    segmentation=polygon(*box),
+                )
+            )
+    categories = [dict(id=3, name='cat'), dict(id=7, name='dog')]
+    return dict(images=images, categories=categories, annotations=annotations)
+
+
+def write_coco(root: Path, split: str, content: dict | str | None = None, **options) -> dict:
+    """Write the annotation file of ``split`` and its pictures; return a config's data set."""
+    first = {'train': 1, 'val': 101}.get(split, 201)
+    content = coco_content(first=first, split=split) if content is None else content
+    text = content if isinstance(content, str) else json.dumps(content)
+    (root / f'{split}.json').write_text(text)
+    for image in coco_content(first=first, split=split)['images']:
+        write_picture(root / split / image['file_name'], seed=image['id'], **options)
+    return dict(
+        type='CocoDataset',
+        data_root=str(root),
+        ann_file=f'{split}.json',
+        data_prefix=dict(img=f'{split}/'),
+        metainfo=dict(classes=CLASSES),
+        test_mode=split == 'val',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+            dict(type='PackDetInputs'),
+        ],
+    )
+
+
+def detection_config(root: Path) -> Config:
+    """A config of a Mask R-CNN's heads on the data of ``root``."""
+    heads = dict(bbox_head=dict(num_classes=2), mask_head=dict(num_classes=2))
+    cfg = dict(
+        default_scope='mmdet',
+        model=dict(roi_head=heads),
+        train_dataloader=dict(dataset=write_coco(root, 'train')),
+        val_dataloader=dict(dataset=write_coco(root, 'val')),
+        val_evaluator=dict(type='CocoMetric', ann_file=str(root / 'val.json')),
+    )
+    return Config(cfg)
+
+
+def write_maps(root: Path, split: str, count=4) -> dict:
+    """Pictures with label maps of 0 and 1; returns a config's data set."""
+    for i in range(count):
+        write_picture(root / f'images/{split}/{i}.png', seed=i + 50 * (split == 'val'))
+        labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+        labels[5:25, 8:30], labels[0, 0] = 1, 255
+        path = root / f'labels/{split}/{i}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(labels).save(path)
+    return dict(
+        type='BaseSegDataset',
+        data_root=str(root),
+        img_suffix='.png',
+        data_prefix=dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}'),
+        metainfo=dict(classes=('ground', 'square'), palette=[[0, 0, 0], [9, 9, 9]]),
+        test_mode=split == 'val',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations'),
+            dict(type='PackSegInputs'),
+        ],
+    )
+
+
+def segmentation_config(root: Path) -> Config:
+    cfg = dict(
+        default_scope='mmseg',
+        model=dict(decode_head=dict(num_classes=2), auxiliary_head=[dict(num_classes=2)]),
+        train_dataloader=dict(dataset=write_maps(root, 'train')),
+        val_dataloader=dict(dataset=write_maps(root, 'val')),
+    )
+    return Config(cfg)
+
+
+def classification_config(root: Path) -> Config:
+    """Folders by class, 'cat' with a folder in it."""
+    for k, split in enumerate(('train', 'val')):
+        for i, name in enumerate(('cat/1', 'cat/deep/2', 'dog/1')):
+            write_picture(root / split / f'{name}.png', seed=10 * k + i)
+    data = dict(
+        type='CustomDataset', data_root=str(root), pipeline=[dict(type='LoadImageFromFile')]
+    )
+    cfg = dict(
+        default_scope='mmpretrain',
+        model=dict(head=dict(num_classes=2)),
+        train_dataloader=dict(dataset=dict(data, data_prefix='train')),
+        val_dataloader=dict(dataset=dict(data, data_prefix='val')),
+    )
+    return Config(cfg)
+
+
+def built(cfg: Config, stage: str):
+    """The data set as the library builds it."""
+    with DATASETS.switch_scope_and_registry(cfg.default_scope) as registry:
+        return registry.build(copy.deepcopy(cfg[f'{stage}_dataloader'].dataset))

@@ -1,0 +1,169 @@
+"""The rehearsal finds what would fail later, and leaves no trace where nothing does."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.registry import DATASETS, METRICS, MODELS
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import Dataset
+
+import heracles_mm.engine  # noqa: F401  (registers the hook)
+from heracles_mm.errors import UserError
+
+
+@DATASETS.register_module('RehearsedPictures')
+class Augmented(Dataset):
+    """Pictures with noise of all three generators, and a memory of what was asked for."""
+
+    METAINFO = {}
+
+    def __init__(self):
+        self.asked = []
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        noise = random.random() + np.random.rand() + torch.rand(3, 8, 8)
+        return {'inputs': index + noise, 'count': len(self.asked)}
+
+
+@MODELS.register_module('RehearsedNet')
+class Net(BaseModel):
+    """BatchNorm, dropout, and a number that forward changes and no state dict holds."""
+
+    def __init__(self, fails_in=None):
+        super().__init__()
+        self.fails_in, self.calls = fails_in, 0
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Flatten(), nn.Linear(144, 1)
+        )
+
+    def forward(self, inputs, count, mode='tensor'):
+        if mode == self.fails_in:
+            raise ZeroDivisionError(f'in {mode}')
+        self.calls += 1
+        out = self.layers(torch.stack(inputs))
+        scale = 1 + self.calls + sum(count)
+        return {'loss': out.square().mean() / scale} if mode == 'loss' else list(out)
+
+
+@METRICS.register_module('RehearsedMean')
+class Mean(BaseMetric):
+    default_prefix = 'toy'
+
+    def process(self, data_batch, data_samples):
+        self.results.extend(float(sample) for sample in data_samples)
+
+    def compute_metrics(self, results):
+        return {'mean': sum(results) / len(results), 'count': len(results)}
+
+
+@METRICS.register_module('RehearsedNothing')
+class Nothing(Mean):
+    def compute_metrics(self, results):
+        return {}
+
+
+def runner(folder, *, hook, model=None, workers=0, by_epoch=False, metric='Mean', **checkpoint):
+    torch.manual_seed(0)
+    loader = {
+        'batch_size': 4,
+        'num_workers': workers,
+        'persistent_workers': workers > 0,
+        'collate_fn': {'type': 'pseudo_collate'},
+        'dataset': {'type': 'RehearsedPictures'},
+    }
+    if workers:
+        loader['prefetch_factor'] = 2
+    length = {'max_epochs': 2} if by_epoch else {'max_iters': 5, 'val_interval': 2}
+    shuffled = {'type': 'DefaultSampler' if by_epoch else 'InfiniteSampler', 'shuffle': True}
+    cfg = Config(
+        dict(
+            model={'type': 'RehearsedNet', **(model or {})},
+            work_dir=str(folder),
+            train_dataloader={**loader, 'sampler': shuffled},
+            val_dataloader={**loader, 'sampler': {'type': 'DefaultSampler', 'shuffle': False}},
+            train_cfg={'by_epoch': by_epoch, **length},
+            val_cfg={},
+            val_evaluator={'type': f'Rehearsed{metric}'},
+            optim_wrapper={'optimizer': {'type': 'AdamW', 'lr': 0.01}},
+            default_hooks={'checkpoint': {'type': 'CheckpointHook', 'interval': 99, **checkpoint}},
+            custom_hooks=[{'type': 'RehearsalHook', 'enabled': hook}],
+            randomness={'seed': 3},
+            default_scope='mmengine',
+            experiment_name=folder.name,
+            log_level='ERROR',
+        )
+    )
+    return Runner.from_cfg(cfg)
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_rehearsed_run_is_the_run(workers, by_epoch, tmp_path):
+    """Weights, statistics, random numbers, data asked for and metrics are bit by bit those of a run
+    without it: one may leave it on."""
+    runs = []
+    for hook in (True, False):
+        run = runner(tmp_path / f'{hook}', hook=hook, workers=workers, by_epoch=by_epoch)
+        run.train()
+        scalars = {k: v.data[0].tolist() for k, v in run.message_hub.log_scalars.items()}
+        runs.append(
+            {
+                'weights': {k: v.tolist() for k, v in run.model.state_dict().items()},
+                'calls': run.model.calls,
+                'asked': run.train_dataloader.dataset.asked,
+                'losses': scalars['train/loss'],
+                'metrics': [scalars['val/toy/mean'], scalars['val/toy/count']],
+                'draws': [random.random(), np.random.rand(), float(torch.rand(()))],
+            }
+        )
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize('mode', ['loss', 'predict'])
+def test_what_would_fail_later_fails_before_the_first_step(mode, tmp_path):
+    """The error is the model's own, a failing evaluation after the first epoch too."""
+    run = runner(tmp_path / mode, hook=True, model={'fails_in': mode})
+    with pytest.raises(ZeroDivisionError, match=f'in {mode}'):
+        run.train()
+    assert run.iter == run.model.calls == 0
+
+
+def test_a_metric_that_nobody_gives_is_named_with_those_that_are(tmp_path):
+    run = runner(tmp_path / 'best', hook=True, save_best='toy/top5', rule='greater')
+    with pytest.raises(UserError, match=r"save_best is 'toy/top5'.*toy/mean, toy/count"):
+        run.train()
+
+
+@pytest.mark.parametrize(
+    ('metric', 'best'), [('Mean', 'toy/mean'), ('Mean', 'auto'), ('Nothing', 'toy/mean')]
+)
+def test_sound_choices_of_the_best_train(metric, best, tmp_path):
+    """An untrained detector may find nothing, so that its evaluator gives nothing yet."""
+    name = f'{metric}_{best[:4]}'
+    options = {'save_best': best, 'rule': 'greater'} if metric == 'Mean' else {}
+    run = runner(tmp_path / name, hook=True, metric=metric, **options)
+    run.train()
+    assert run.iter == 5
+
+
+def test_a_model_that_trains_in_its_own_way_is_left_alone(tmp_path):
+    @MODELS.register_module('RehearsedOwn')
+    class Own(Net):
+        def train_step(self, data, optim_wrapper):
+            return super().train_step(data, optim_wrapper)
+
+    model = {'type': 'RehearsedOwn', 'fails_in': 'predict'}
+    run = runner(tmp_path / 'own', hook=True, model=model)
+    with pytest.raises(ZeroDivisionError):
+        run.train()
+    assert run.iter > 0
