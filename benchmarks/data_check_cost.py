@@ -4,10 +4,9 @@ Makes an annotation file of 118,000 pictures and 860,000 annotations with polygo
 folder (the pictures are links to one flat JPEG of 640x480), and in a process of its own for each
 row loads it with mmdet's CocoDataset or checks it at a level.
 
-Usage: python benchmarks/data_check_cost.py [--pictures N] [--annotations N] [--levels off,sample]
+    python benchmarks/data_check_cost.py
 """
 
-import argparse
 import json
 import os
 import resource
@@ -16,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from common import log, machine, options
 
 CLASSES = tuple(f'class {i}' for i in range(80))
 LINKS = 20_000  # to one file; file systems allow some 65,000
@@ -96,22 +97,24 @@ def measure(root: Path, what: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--pictures', type=int, default=118_000)
-    parser.add_argument('--annotations', type=int, default=860_000)
-    parser.add_argument('--levels', default='mmdet,off,sample,full')
-    parser.add_argument('--root', help=argparse.SUPPRESS)  # of a process for one row
-    args = parser.parse_args()
-    if args.root:
-        measure(Path(args.root), args.levels)
+    levels = ['mmdet', 'off', 'sample', 'full']
+    args = options(__doc__, pictures=118_000, annotations=860_000, levels=levels, root='')
+    if args.root:  # of a process for one row
+        measure(Path(args.root), *args.levels)
         return
     with tempfile.TemporaryDirectory() as root:
         make(Path(root), args.pictures, args.annotations)
         size = os.path.getsize(f'{root}/train.json') / 2**20
+        print(machine())
         print(f'{args.pictures} pictures, {args.annotations} annotations, {size:.0f} MiB of JSON')
-        for level in args.levels.split(','):
+        for level in args.levels:
+            log(level)
             command = [sys.executable, __file__, '--root', root, '--levels', level]
-            subprocess.run(command, check=True)
+            print(
+                subprocess.run(
+                    command, check=True, text=True, stdout=subprocess.PIPE
+                ).stdout.splitlines()[-1]
+            )
 
 
 if __name__ == '__main__':

@@ -94,3 +94,31 @@ def test_pretraining_gain_keeps_what_is_finished(tmp_path):
     second = run('pretraining_gain.py', *args)
     assert first.endswith(second)
     assert 'box AP' in second and 'mask AP' in second
+
+
+def test_data_check_cost_measures_every_level():
+    pytest.importorskip('mmdet')
+    size = '--pictures', 20, '--annotations', 40
+    printed = run('data_check_cost.py', *size, '--levels', 'mmdet', 'full')
+    rows = [line.split()[:2] for line in printed.splitlines()[2:]]
+    assert rows == [["mmdet's", 'own'], ['--check-data', 'full']]
+
+
+def test_padding_compares_batches(tmp_path, monkeypatch):
+    """Pictures of one size score alone what they score together."""
+    pytest.importorskip('mmdet')
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, DefaultScope
+
+    monkeypatch.setenv('HERACLES_CACHE', str(tmp_path))
+    cfg = Config.fromfile(BENCHMARKS.parent / 'configs' / 'mask_rcnn_hamsa_nano_scenes.py')
+    cfg.val_dataloader.dataset.update(num_train=1, num_val=4)
+    cfg.dump(tmp_path / 'small.py')
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, tmp_path / 'model.pth')
+    files = ('--config', tmp_path / 'small.py', '--checkpoint', tmp_path / 'model.pth')
+    lines = run('padding.py', *files, '--batch', 2).splitlines()[-7:]
+    alone, _, one_side, *maps = lines
+    assert alone.split()[-5:] == one_side.split()[-5:]
+    assert len(maps) == 4
+    assert all(' 0.0%' not in line for line in maps)  # padding changes every stage

@@ -5,6 +5,7 @@ custom_imports = dict(
 )
 custom_hooks = [
     dict(type='CheckDataHook'),  # before a run, unless our tools have done it
+    dict(type='RehearsalHook'),  # one step before the run
     dict(type='PlainCheckpointHook'),  # checkpoints of tensors and plain data only
     dict(type='LoadReportHook'),  # what a checkpoint brings the whole model
 ]

@@ -12,6 +12,7 @@ custom_imports = dict(
 )
 custom_hooks = [
     dict(type='CheckDataHook'),  # before a run, and the label values of each batch
+    dict(type='RehearsalHook'),
     dict(type='PlainCheckpointHook'),
     dict(type='LoadReportHook'),
 ]

@@ -24,7 +24,8 @@ from typing import Any
 import torch
 from mmengine.fileio import get_local_path
 
-from heracles_mm.checkpoints.whole import check_checkpoint_file, check_whole
+from heracles_mm.checkpoints.recognise import a_few
+from heracles_mm.checkpoints.whole import INDEX, check_checkpoint_file, check_whole
 from heracles_mm.checkpoints.writing import META, import_safetensors
 from heracles_mm.errors import CheckpointError, DamagedCheckpointError
 
@@ -67,7 +68,8 @@ def read_checkpoint(filename: str | Path, map_location: Any = 'cpu', mmap: bool 
     """Read one checkpoint safely: a file, or any place that mmengine takes, such as a URL.
 
     Args:
-        filename: ``*.safetensors``, or what torch.save wrote under any name.
+        filename: ``*.safetensors``, the index ``*.safetensors.index.json`` of a sharded one or the
+            folder of both, or what torch.save wrote under any name.
         map_location: as in ``torch.load``.
         mmap: leave the tensors of a local file on the disk until they are used.
 
@@ -78,6 +80,8 @@ def read_checkpoint(filename: str | Path, map_location: Any = 'cpu', mmap: bool 
     try:
         if name.endswith('.safetensors'):
             return load_from_safetensors(name)
+        if name.endswith(INDEX):
+            return load_from_shards(name)
         if '://' not in name:
             return load_from_local_plain(name, map_location, mmap)
         from mmengine.runner.checkpoint import CheckpointLoader
@@ -95,6 +99,8 @@ def read_checkpoint(filename: str | Path, map_location: Any = 'cpu', mmap: bool 
 def load_from_local_plain(filename: str, map_location: Any, mmap: bool = False) -> Any:
     """Our loader of local files for mmengine's CheckpointLoader."""
     path = check_checkpoint_file(filename)
+    if path.name.endswith(INDEX):
+        return load_from_shards(path)
     with _lock:
         if _contexts[path]:  # it is trusted, and torch's switch is on
             del os.environ[_FORCE_SAFE]
@@ -125,6 +131,30 @@ def load_from_safetensors(filename: str, map_location: Any = 'cpu') -> dict[str,
         raise CheckpointError(
             f'the checkpoint {filename} cannot be read, it may be damaged or cut short ({error})'
         ) from error
+
+
+def load_from_shards(filename: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
+    """Our loader of the index of sharded safetensors, whose shards stand beside it.
+
+    Returns:
+        ``state_dict``, whose tensors are on the CPU whatever ``map_location`` says.
+    """
+    if '://' in str(filename):
+        raise CheckpointError(f'{filename} is one of several files: download its folder')
+    path = check_checkpoint_file(filename)
+    try:
+        places = json.loads(path.read_text())['weight_map']
+        names = {*places.values()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f'{path} is no index of sharded safetensors ({error!r})') from error
+    for name in names:
+        if not (isinstance(name, str) and name == Path(name).name):
+            raise CheckpointError(f'{path} is refused: its shard {name!r} is no file beside it')
+    shards = {name: load_from_safetensors(str(path.with_name(name))) for name in sorted(names)}
+    lost = [key for key, name in places.items() if key not in shards[name]['state_dict']]
+    if lost:
+        raise DamagedCheckpointError(f'{path} is damaged: its shards lack {a_few(lost)}')
+    return {'state_dict': {key: shards[name]['state_dict'][key] for key, name in places.items()}}
 
 
 def _read(filename: str, path: Path, map_location: Any, mmap: bool, weights_only: bool) -> Any:

@@ -12,15 +12,24 @@ from pathlib import Path
 
 from heracles_mm.errors import CheckpointError, DamagedCheckpointError
 
+INDEX = '.safetensors.index.json'
+"""How the name of a sharded checkpoint's index ends, as Hugging Face writes them."""
+
 _ZIP, _PICKLE = b'PK\x03\x04', b'\x80'
 _checked: set[tuple] = set()
 
 
 def check_checkpoint_file(filename: str | Path) -> Path:
-    """The absolute path of a local checkpoint, or a CheckpointError that it is none."""
+    """The absolute path of a local checkpoint, or a CheckpointError that it is none.
+
+    Of a folder of sharded safetensors it is that of the index.
+    """
     path = Path(os.path.abspath(os.path.expanduser(filename)))
     if path.is_dir():
-        raise CheckpointError(f'the checkpoint {filename} is a folder: name a file in it')
+        indices = [*path.glob(f'*{INDEX}')]
+        if len(indices) != 1:
+            raise CheckpointError(f'the checkpoint {filename} is a folder: name a file in it')
+        return indices[0]
     if not path.is_file():
         raise CheckpointError(f'the checkpoint {filename} does not exist')
     return path

@@ -80,6 +80,8 @@ def add_runner(parser: argparse.ArgumentParser, default: Path | None = None) -> 
     add_config(parser, default)
     folder = 'folder for logs and results (default: ./work_dirs/<config name>)'
     parser.add_argument('--work-dir', help=folder)
+    levels = 'read no data before the run, a sample (the default) or everything, for what is wrong'
+    parser.add_argument('--check-data', choices=['off', 'sample', 'full'], help=levels)
     add_trust_checkpoint(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local-rank', '--local_rank', type=int, default=0)

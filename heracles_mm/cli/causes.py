@@ -1,7 +1,10 @@
 """What is known about the cause of some errors of the libraries."""
 
+import difflib
 import re
 from traceback import format_exception, walk_tb
+
+from mmengine import registry
 
 PICTURES = {
     r'^AssertionError: failed to load image: (.+)$': (
@@ -20,6 +23,12 @@ PICTURES = {
 
 def known_cause(error: Exception) -> str | None:
     """One sentence about the cause of an error that the libraries raised, or None."""
+    if 'Expected more than 1 value per channel when training' in str(error):
+        return (
+            'a BatchNorm has one value for each channel, which has no variance: give '
+            'train_dataloader.batch_size at least 2, or the heads a norm of single pictures, '
+            "norm_cfg=dict(type='GN', num_groups=32)"
+        )
     return _unknown_type(error) or _unread_picture(error) or _empty_dataset(error)
 
 
@@ -28,11 +37,22 @@ def _unknown_type(error: Exception) -> str | None:
     if found is None or not isinstance(error, KeyError):
         return None
     name, kind = (word.strip('"\'') for word in found.groups())
+    near = ', '.join(difflib.get_close_matches(name, _registered(kind), 3))
     return (
         f'the config asks for the {kind.replace("_", " ")} {name!r}, which nothing registered: '
-        'look for a misspelling, and for the package that brings it in custom_imports '
-        '(heracles_mm for the parts of this package)'
+        f'look for a misspelling{near and f" of {near}"}, and for the package that brings it in '
+        'custom_imports (heracles_mm for the parts of this package)'
     )
+
+
+def _registered(kind: str) -> set[str]:
+    """Names in the registry of a kind of part, such as 'hook', and in those of the libraries."""
+    names: set[str] = set()
+    waiting = [one for one in vars(registry).values() if getattr(one, 'name', None) == kind]
+    for one in waiting:
+        names |= {*one.module_dict}
+        waiting += one.children.values()
+    return names
 
 
 def _unread_picture(error: Exception) -> str | None:

@@ -74,7 +74,7 @@ def _check_library(cfg: Config, path: Path) -> None:
 
 
 def load_config(args: argparse.Namespace, *needed: str) -> Config:
-    """Read the config as ``read_config``, apply --launcher and --work-dir, make the work folder.
+    """Read the config as ``read_config``, apply the flags of ``add_runner``, make the work folder.
 
     The work folder is --work-dir, else the config's ``work_dir``, else ./work_dirs/<config name>.
 
@@ -83,6 +83,7 @@ def load_config(args: argparse.Namespace, *needed: str) -> Config:
     """
     cfg = read_config(args, *needed)
     cfg.launcher = args.launcher
+    cfg.check_data = args.check_data or cfg.get('check_data', 'sample')
     default = os.path.join('work_dirs', Path(args.config).stem)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default
     try:
@@ -96,7 +97,7 @@ def load_config(args: argparse.Namespace, *needed: str) -> Config:
 
 def check_data(name: str, cfg: Config, stages: tuple[str, ...]) -> None:
     """Raise a DataError about data of ``stages`` that cannot train, and print what is odd."""
-    data_checks.check_data(cfg, stages, lambda message: print_line(name, message))
+    data_checks.check_data(cfg, stages, lambda message: print_line(name, f'warning: {message}'))
 
 
 def check_checkpoint_path(path: str) -> None:
@@ -111,12 +112,13 @@ def open_runner(name: str, cfg: Config, trusted: str | None) -> Iterator[Runner]
 
     Args:
         name: of the tool, for messages.
-        cfg: the config, which gets PlainCheckpointHook and LoadReportHook if it does not list them.
+        cfg: the config, which gets our hooks of checkpoints, loads and rehearsal where it has not.
         trusted: a checkpoint file that may hold Python objects.
     """
     hooks = cfg.get('custom_hooks') or []
     listed = {type_name(hook) for hook in hooks if isinstance(hook, dict)}
-    ours = [{'type': name} for name in ('PlainCheckpointHook', 'LoadReportHook')]
+    names = ('PlainCheckpointHook', 'LoadReportHook', 'RehearsalHook')
+    ours = [{'type': name} for name in names]
     cfg.custom_hooks = [*hooks, *(hook for hook in ours if hook['type'] not in listed)]
     if limit := os.environ.get('DYNAMO_CACHE_SIZE_LIMIT'):  # of recompilations, as in mmdet's tools
         importlib.import_module('torch._dynamo').config.cache_size_limit = int(limit)

@@ -15,6 +15,7 @@ from heracles_mm.checkpoints import latest_checkpoint, read_checkpoint, read_pla
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_runner
 from heracles_mm.cli.running import CommandLine, print_line
+from heracles_mm.engine.resume_config import SCHEDULES
 from heracles_mm.errors import UserError
 
 NAME = 'train'
@@ -34,6 +35,10 @@ def train(args: argparse.Namespace) -> None:
     if args.auto_scale_lr:
         _use_auto_scale_lr(cfg)
     _choose_checkpoint(cfg, args.resume)
+    if args.resume_schedule:
+        if not (args.resume or cfg.resume):
+            raise UserError('--resume-schedule goes with --resume')
+        cfg.resume_schedule = args.resume_schedule
     common.check_data(NAME, cfg, STAGES if cfg.get('val_cfg') else STAGES[:1])
     common.default_loader_settings(cfg, STAGES)
     trusted = cfg.get('load_from') if args.trust_checkpoint else None
@@ -52,6 +57,11 @@ def _add_arguments(parser: OneLineParser) -> None:
         '(from the beginning where there is none)'
     )
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT', help=resume)
+    schedule = (
+        'with --resume: take learning rates and schedule from the checkpoint (default), or the new '
+        'ones of the config at the step reached'
+    )
+    parser.add_argument('--resume-schedule', choices=SCHEDULES, help=schedule)
 
 
 def _use_amp(cfg: Config) -> None:

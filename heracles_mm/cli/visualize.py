@@ -118,7 +118,8 @@ def _picture(args: argparse.Namespace, cfg: Config, backbone: Pyramid) -> Tensor
     """The picture of --image, or noise, of the size of --size."""
     size = height_and_width('--size', args.size or backbone.img_size, SMALLEST_INPUT)
     if args.image is None:
-        return torch.randn(NOISE, 3, *size, generator=torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(NOISE, backbone.in_channels, *size, generator=generator)
     return read_picture(args.image, cfg, size)
 
 

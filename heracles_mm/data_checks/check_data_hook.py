@@ -57,9 +57,6 @@ class CheckDataHook(Hook):
                         _check_values(head, sample)
 
 
-CheckSegmentationHook = CheckDataHook
-
-
 def _check_before(runner: Any, stage: str) -> None:
     name = f'build_{stage}_loop'
     build = getattr(runner, name)

@@ -34,12 +34,16 @@ def class_findings(
 
 
 def folder_findings(
-    folder: str, endings: tuple[str, ...], named: Sequence | None, counts: Sequence[tuple[str, int]]
+    folder: str,
+    endings: tuple[str, ...],
+    named: Sequence | None,
+    counts: Sequence[tuple[str, int]],
+    train: bool,
 ) -> Generator[str, None, tuple[list[str], list[str]]]:
     """Find what is wrong with folders in ``folder``, which mmpretrain sorts into labels 0, 1, ...
 
     ``endings`` are those of picture files, ``named`` the classes of ``metainfo``, ``counts`` as for
-    :func:`class_findings`.
+    :func:`class_findings`. A label beyond a head fails in a loss, so only where ``train``.
 
     Returns:
         The names of the classes, and the paths of the pictures.
@@ -62,7 +66,8 @@ def folder_findings(
         option = [('the number of classes in metainfo', len(named))]
         yield from class_findings(classes, option, folder, len(classes), len(classes))
     else:
-        yield from class_findings(classes or None, counts, folder, used, float('inf'))
+        least = used if train else 0
+        yield from class_findings(classes or None, counts, folder, least, float('inf'))
     return classes, [path for files in pictures for path in files]
 
 
@@ -77,11 +82,12 @@ def picture_files(folder: str, endings: tuple[str, ...]) -> list[str]:
 
 
 def label_findings(
-    path: str, folder: str, num_classes: int | None, with_label: bool, loader: Any
+    path: str, folder: str, num_classes: int | None, with_label: bool, loader: Any, train: bool
 ) -> Generator[str, None, list[str]]:
     """Find the first wrong line of the list ``path``, or pictures that are not in ``folder``.
 
-    Lines are "picture label" or, without labels, "picture"; labels are 0 to ``num_classes - 1``.
+    Lines are "picture label" or, without labels, "picture"; labels are 0 to ``num_classes - 1``,
+    which a loss needs and so only where ``train``.
 
     Returns:
         The paths of the pictures that are there.
@@ -93,7 +99,7 @@ def label_findings(
             if not name or not label.lstrip('+-').isdecimal():
                 yield f'line {number} of {path} is not "picture label": {line.strip()[:80]!r}'
                 return []
-            if int(label) < 0 or (num_classes is not None and int(label) >= num_classes):
+            if train and (int(label) < 0 or int(label) >= (num_classes or float('inf'))):
                 allowed = 'from 0' if num_classes is None else f'0 to {num_classes - 1}'
                 yield (
                     f'line {number} of {path} has the label {label}, and labels are {allowed}: '
@@ -104,8 +110,14 @@ def label_findings(
             labels.add(int(label))
     if not names:
         yield f'the list {path} is empty: copy or make it again'
-    if with_label and num_classes is not None and names and len(labels) < num_classes:
-        absent = [label for label in range(num_classes) if label not in labels]
+    if not with_label or num_classes is None:
+        pass
+    elif foreign := [label for label in labels if not 0 <= label < num_classes]:
+        yield Odd(
+            f'{len(foreign)} of the {len(labels)} labels in {path} are none of the '
+            f"head's {num_classes} ({shortened(foreign)}), and no prediction will be right there"
+        )
+    elif absent := [label for label in range(num_classes) if names and label not in labels]:
         yield Odd(
             f'{len(absent)} of the {num_classes} labels of the head are in no line of {path} '
             f'({shortened(absent)})'

@@ -3,15 +3,15 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from heracles_mm.data_checks.findings import Odd, missing_files, missing_pictures, shortened
-from heracles_mm.data_checks.pictures import loaded_sizes, orientation
+from heracles_mm.data_checks.picture_files import loaded_sizes, orientation
 
-NUMBER, ID = (int, float), (int, float, str)
+NUMBER, ID = (int, float), (int, float, str, type(None))
 NEEDED: dict[str, dict[str, Any]] = {
     'images': {'id': ID, 'file_name': str, 'width': NUMBER, 'height': NUMBER},
     'categories': {'id': ID, 'name': ID},
@@ -71,18 +71,25 @@ class Contents(NamedTuple):
     left_out: str = ''
 
 
-def coco_findings(use: Use, level: str) -> Generator[str, None, Contents]:
+def coco_findings(use: Use, level: str, read: dict[str, Any]) -> Generator[str, None, Contents]:
     """Find what is wrong with an annotation file and its pictures, and return what they hold.
 
     mmdet's CocoDataset leaves annotations of unknown categories and pictures, without area or
     outside of the picture out without a word, gives classes that stand in another order than the
     file's categories each other's names, and fails on other faults without naming the annotation.
+    ``read`` keeps the content of the last file for a data set that names it again.
     """
     path = use.path
     try:
-        with open(path, encoding='utf-8') as file:
-            content = json.load(file)
-    except (ValueError, OSError) as error:
+        if path not in read:
+            read.clear()  # files are large
+            with open(path, encoding='utf-8') as file:
+                read[path] = json.load(file)
+        content = read[path]
+    except OSError as error:
+        yield f'the annotation file {path} cannot be read: {error.strerror}'
+        return Contents()
+    except ValueError as error:
         broken = 'is empty' if os.path.getsize(path) == 0 else f'is not whole JSON ({error})'
         yield f'the annotation file {path} {broken}: copy or make it again'
         return Contents()
@@ -107,7 +114,8 @@ def _form_findings(path: str, content: Any) -> Iterator[str]:
             whole = isinstance(entry, dict) and names <= entry.keys()
             if whole and all(isinstance(entry[name], kind) for name, kind in fields.items()):
                 continue
-            bad = [name for name in names if not isinstance(dict(entry).get(name), fields[name])]
+            has = entry if isinstance(entry, dict) else {}
+            bad = [n for n in names if n not in has or not isinstance(has[n], fields[n])]
             yield (
                 f'the annotation file {path} has an entry of {key} without a sound '
                 f'{shortened(bad)}: {str(entry)[:80]}'
@@ -141,6 +149,7 @@ class _File:
         self.box = np.zeros((len(annotations), 4))  # x, y, width, height
         self.area = np.ones(len(annotations))
         self.left_out: Counter[str] = Counter()
+        self.unused = ''  # why no annotation is of the classes
 
     def _column(self, read: Any, kind: type) -> np.ndarray:
         return np.fromiter(map(read, self.annotations), kind, len(self.annotations))
@@ -168,8 +177,9 @@ class _File:
         yield from self._label_findings(kept, trained)
         pictures = yield from self._picture_findings(level)
         instances = int(trained.sum())
-        left_out = ', '.join(f'{n} with {WITHOUT[why]}' for why, n in self.left_out.items() if n)
-        return Contents(pictures, instances, f'{len(trained)} annotations, {left_out or "none"}')
+        why = ', '.join(f'{n} with {WITHOUT[why]}' for why, n in self.left_out.items() if n)
+        left_out = f'{len(trained)} annotations in {self.use.path}{", " if why else ""}{why}'
+        return Contents(pictures, instances, self.unused or left_out)
 
     def _id_findings(self) -> Iterator[str]:
         path = self.use.path
@@ -179,7 +189,7 @@ class _File:
             same = len({(image['id'], image['file_name']) for image in several}) == len(doubled)
             text = (
                 f'{len(several)} of the {len(self.images)} pictures of {path} share '
-                f'{len(doubled)} ids (id {several[0]["id"]!r} is of {ids[several[0]["id"]]} '
+                f'{_count(doubled, "id")} ({several[0]["id"]!r} is of {ids[several[0]["id"]]} '
                 'and others), and mmdet keeps one picture of an id: give each its own'
             )
             yield Odd(text) if same else text
@@ -187,8 +197,8 @@ class _File:
         if doubled := _doubled(inside):
             yield (
                 f'{sum(doubled.values())} of the {len(self.annotations)} annotations of {path} '
-                f'share {len(doubled)} ids ({shortened(map(repr, doubled))}): number them anew, '
-                'each with an id of its own over the whole file'
+                f'share {_count(doubled, "id")} ({shortened(map(repr, doubled))}): number them '
+                'anew, each with an id of its own over the whole file'
             )
         if doubled := _doubled(image['file_name'] for image in self.images):
             yield Odd(
@@ -239,7 +249,10 @@ class _File:
             )
             if certain:
                 yield text
-            elif self.annotations:
+            elif order and self.annotations:
+                yield Odd(text)
+            elif self.annotations:  # of background, or all that there is
+                self.unused = text
                 yield Odd(text)
         elif certain:
             yield (
@@ -249,11 +262,11 @@ class _File:
 
     def _box_form_findings(self) -> Iterator[str]:
         """Find what mmdet fails on, and fill the columns of boxes and areas."""
-        rows = np.flatnonzero(self.live)
         for key, needs in (
             ('bbox', 'a bbox of four numbers (x, y, width, height, in pixels)'),
             ('area', 'an area that is a number'),
         ):
+            rows = np.flatnonzero(self.live if key == 'bbox' else self.live & self._inside())
             values = [self.annotations[i].get(key) for i in rows]
             try:
                 column = np.array(values)
@@ -261,32 +274,34 @@ class _File:
                 column = np.empty(0)
             shape = (len(rows), 4) if key == 'bbox' else (len(rows),)
             if len(rows) and (column.shape != shape or column.dtype.kind not in 'iuf'):
-                sound = [np.shape(v) == shape[1:] and _numbers(v) for v in values]
-            elif len(rows):
-                sound = np.isfinite(column).reshape(len(rows), -1).all(axis=1)
+                sound = [_numbers(value, shape[1:]) for value in values]
+            elif len(rows) and key == 'bbox':
+                sound = np.isfinite(column).all(axis=1)
             else:
-                continue
+                sound = []
             if not np.all(sound):
                 bad = np.zeros(len(self.annotations), bool)
                 bad[rows[~np.array(sound)]] = True
                 value = self.annotations[int(bad.argmax())].get(key)
                 yield f'{self._first(bad)} need {needs}, and the first has {value!r}'
                 return
-            getattr(self, 'box' if key == 'bbox' else 'area')[rows] = column
+            if len(rows):
+                (self.box if key == 'bbox' else self.area)[rows] = column
+
+    def _inside(self) -> np.ndarray:
+        """The annotations whose box has a part in the picture."""
+        near, far = np.maximum(self.box[:, :2], 0), self.box[:, :2] + self.box[:, 2:]
+        return (np.minimum(far, self.size[self.image]) > near).all(axis=1)
 
     def _kept(self) -> np.ndarray:
         """The annotations that mmdet makes instances of."""
-        x, y, w, h = self.box.T
-        width, height = self.size[self.image].T
-        inside = (np.minimum(x + w, width) > np.maximum(x, 0)) & (
-            np.minimum(y + h, height) > np.maximum(y, 0)
-        )
+        w, h = self.box[:, 2:].T
         kept = self.chosen
         self.left_out['ignored'] = int(self.ignored.sum())
         self.left_out['foreign'] = int((~self.ignored & ~self.chosen).sum())
         for why, mask in (
             ('thin', (w < 1) | (h < 1)),
-            ('outside', ~inside),
+            ('outside', ~self._inside()),
             ('empty', self.area <= 0),
         ):
             if (bad := kept & mask).any():
@@ -306,18 +321,21 @@ class _File:
                     f'{count} of the {len(self.label)} annotations of {self.use.path} have '
                     f'{WITHOUT[why]}{hint}: mmdet leaves them out'
                 )
-        past = _past(boxes, sizes)
-        if not past.any():
+        past, area, ends = _past(boxes, sizes), self.area[self.chosen], boxes[:, 2:]
+        of_corners = np.isclose(area, np.prod(ends - boxes[:, :2], axis=1), rtol=0.01)
+        of_corners &= ~np.isclose(area, np.prod(ends, axis=1), rtol=0.01)
+        corners = (ends > boxes[:, :2]).all() and (ends <= sizes + 1).all()
+        corners &= of_corners.all() or past.sum() >= max(3, 0.2 * len(past))
+        if not len(boxes) or not (corners or past.any()):
             return
         bad = np.zeros(len(self.label), bool)
-        bad[np.flatnonzero(self.chosen)[past]] = True
-        corners = (boxes[:, 2:] > boxes[:, :2]).all() and (boxes[:, 2:] <= sizes + 1).all()
+        bad[np.flatnonzero(self.chosen)[past if past.any() else of_corners]] = True
         first = self.annotations[int(bad.argmax())]['bbox']
-        if corners and past.sum() >= max(3, 0.2 * len(past)):
+        if corners:
             yield (
-                f'{self._first(bad)} have a bbox that ends outside its picture as (x, y, width, '
-                f'height), and every bbox of the file fits as (x1, y1, x2, y2), such as {first}: '
-                'write (x1, y1, x2 - x1, y2 - y1)'
+                f'{self._first(bad)} have a bbox that ends outside its picture or is not of its '
+                'area as (x, y, width, height), and every bbox of the file fits as (x1, y1, x2, '
+                f'y2), such as {first}: write (x1, y1, x2 - x1, y2 - y1)'
             )
         else:
             yield Odd(
@@ -341,10 +359,11 @@ class _File:
                 form[i] = True
             elif self.use.masks.poly2mask and isinstance(mask.get('counts'), (list, str)):
                 width, height = self.size[self.image[i]]
-                counts = mask['counts']
-                full = isinstance(counts, str) or sum(counts) == width * height
-                valid[i] = mask.get('size') is not None
-                sizes[i] = valid[i] and (list(mask['size']) != [height, width] or not full)
+                said, counts = mask.get('size'), mask['counts']
+                runs = [n for n in counts if isinstance(n, int)] if isinstance(counts, list) else ()
+                full = isinstance(counts, str) or sum(runs) == width * height
+                valid[i] = said is not None
+                sizes[i] = valid[i] and (said != [height, width] or not full)
         if none.any():
             yield (
                 f'{self._first(none)} have no mask (segmentation), and the pipeline loads masks '
@@ -442,21 +461,24 @@ class _File:
             exif = orientation(path) if tuple(size) == (height, width) else 1
             wrong = exif >= 5 or _past(boxes, np.array([width, height])).any()
             wrong = wrong or (boxes[:, :2] >= size).any()
-            said = f'{path}, {size[0]:g}x{size[1]:g} in the file and {width}x{height} as loaded'
-            (certain if wrong else odd).append(said)
+            said = f'{path}, id {self.images[images[path]]["id"]!r}, {size[0]:g}x{size[1]:g}'
+            (certain if wrong else odd).append(f'{said} in the file and {width}x{height} as loaded')
             if exif >= 5:
                 why = (
-                    ', since its EXIF orientation swaps the sides; for boxes on the picture as '
-                    "stored load it with LoadImageFromFile(color_type='color_ignore_orientation'), "
-                    'or turn the stored pixels'
+                    '; the EXIF orientation swaps the sides, so for boxes on pictures as stored '
+                    "load them with LoadImageFromFile(color_type='color_ignore_orientation')"
                 )
         for kind, texts in ((str, certain), (Odd, odd)):
             if texts:
                 yield kind(
                     f'{len(texts)} of the {looked} pictures of {self.use.path} that were looked at '
-                    f'are not as large as their width and height say ({shortened(texts, 1)}'
-                    f'{why if kind is str else ""}): correct the file or the pictures'
+                    f'are not as large as their width and height say ({shortened(texts, 1)}): '
+                    f'correct the file or the pictures{why if kind is str else ""}'
                 )
+
+
+def _count(things: Sized, name: str) -> str:
+    return f'{len(things)} {name}' + ('s' if len(things) > 1 else '')
 
 
 def _doubled(values: Any) -> dict[Any, int]:
@@ -467,8 +489,12 @@ def _doubled(values: Any) -> dict[Any, int]:
     return {value: number for value, number in Counter(values).items() if number > 1}
 
 
-def _numbers(value: Any) -> bool:
-    return np.array(value).dtype.kind in 'iuf' and bool(np.isfinite(value).all())
+def _numbers(value: Any, shape: tuple[int, ...]) -> bool:
+    try:
+        array = np.array(value)
+    except ValueError:  # lists of several lengths
+        return False
+    return array.shape == shape and array.dtype.kind in 'iuf' and bool(np.isfinite(array).all())
 
 
 def _past(boxes: np.ndarray, size: np.ndarray) -> np.ndarray:

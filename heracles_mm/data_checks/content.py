@@ -1,11 +1,12 @@
 """Does the content of data fit together and to the model?"""
 
+import copy
 import gc
 import os
 import random
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from mmengine.config import Config
@@ -20,9 +21,10 @@ from heracles_mm.data_checks.classes import (
     picture_files,
 )
 from heracles_mm.data_checks.coco import Contents, Use, coco_findings
+from heracles_mm.data_checks.config_options import config_findings
 from heracles_mm.data_checks.findings import LEVELS, Odd
 from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findings
-from heracles_mm.data_checks.pictures import (
+from heracles_mm.data_checks.picture_files import (
     doubled_pictures,
     find_transform,
     loaded_sizes,
@@ -67,45 +69,40 @@ def check_data(cfg: Config, stages: tuple[str, ...], warn: Callable[[str], None]
         return
     model = repr(cfg.get('model'))
     keys = {stage: repr((cfg.get(f'{stage}_dataloader'), model, level)) for stage in stages}
-    for finding in _findings(cfg, tuple(s for s in stages if keys[s] not in _checked), level):
-        if not isinstance(finding, Odd):
-            raise DataError(finding)
-        warn(finding)
+    warned: set[str] = set()
+    with _undisturbed():
+        for finding in _findings(cfg, tuple(s for s in stages if keys[s] not in _checked), level):
+            if not isinstance(finding, Odd):
+                raise DataError(finding)
+            if finding not in warned:
+                warn(finding)
+            warned.add(finding)
     _checked.update(keys.values())
 
 
-def content_fault(cfg: Config, stages: tuple[str, ...]) -> str | None:
-    """Return the sentence of :func:`check_data`, or None."""
-    try:
-        check_data(cfg, stages, lambda _: None)
-    except DataError as error:
-        return str(error)
-    return None
-
-
 def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]:
+    yield from config_findings(cfg, stages)
     yield from path_findings(cfg, stages)
     if cfg.get('default_scope') not in HEADS:
         return
-    contents = {}
-    with _undisturbed():
-        for stage in stages:
-            evaluated = stage != 'val' or _evaluates(cfg.get('train_cfg') or {})
-            findings = _stage_findings(cfg, stage, level)
-            while True:
-                try:
-                    finding = next(findings)
-                except StopIteration as stop:
-                    contents[stage] = stop.value
-                    break
-                yield finding if evaluated else Odd(finding)
-        if 'train' in contents and 'val' in contents:
-            (train, folders), (val, others) = contents['train'], contents['val']
-            for one in others:
-                for other in folders:
-                    yield from numbering_findings(other, one)
-            if train and val:
-                yield from doubled_pictures(train, val, level)
+    contents: dict[str, Any] = {}
+    read: dict[str, Any] = {}
+
+    def kept(stage: str) -> Iterator[str]:
+        contents[stage] = yield from _stage_findings(cfg, stage, level, read)
+
+    for stage in stages:
+        evaluated = stage != 'val' or _evaluates(cfg.get('train_cfg') or {})
+        for finding in kept(stage):
+            yield finding if evaluated else Odd(finding)
+    read.clear()
+    if 'train' in contents and 'val' in contents:
+        (train, folders), (val, others) = contents['train'], contents['val']
+        for one in others:
+            for other in folders:
+                yield from numbering_findings(other, one)
+        if train and val:
+            yield from doubled_pictures(train, val, level)
 
 
 @contextmanager
@@ -124,16 +121,15 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _evaluates(train_cfg: dict) -> bool:
-    """Whether a training loop comes to an evaluation."""
+    """Whether a training loop comes to an evaluation; at its end it does, for any interval."""
     end = train_cfg.get('max_epochs') or train_cfg.get('max_iters') or float('inf')
-    begins = max(train_cfg.get('val_begin', 1), train_cfg.get('val_interval', 1))
-    return begins <= end or bool(train_cfg.get('dynamic_intervals'))
+    return train_cfg.get('val_begin', 1) <= end
 
 
 def _stage_findings(
-    cfg: Config, stage: str, level: str
+    cfg: Config, stage: str, level: str, read: dict[str, Any]
 ) -> Generator[str, None, tuple[list[str], list[tuple[str, list]]]]:
-    """Find what is wrong with the data of ``stage``.
+    """Find what is wrong with the data of ``stage``; ``read`` is that of ``coco_findings``.
 
     Returns:
         The paths of its pictures, and each folder of classes with their names.
@@ -143,22 +139,19 @@ def _stage_findings(
     folders: list[tuple[str, list]] = []
     held = []
     for _, options in inner_datasets(cfg.get(loader), loader):
-        pipeline, contents = options.get('pipeline') or [], Contents()
-        try:
-            with DATASETS.switch_scope_and_registry(scope) as registry:
-                dataset = registry.build({**options, 'lazy_init': True, 'pipeline': []})
-            readers = _Readers(cfg, stage, pipeline, level)
-        except Exception:  # the runner will say why
-            held.append(contents)
-            continue
-        yield from _count_findings(cfg, stage, dataset)
-        if scope == 'mmdet':
-            contents = yield from _detection_findings(cfg, stage, dataset, readers)
-        elif scope == 'mmseg':
-            contents = yield from _segmentation_findings(cfg, stage, dataset, readers)
-        else:
-            contents, classes = yield from _classification_findings(cfg, dataset, readers)
-            folders += classes
+        contents = Contents()
+        if parts := _lazy_dataset(scope, options, level):
+            dataset, readers = parts
+            yield from _count_findings(cfg, stage, dataset)
+            if scope == 'mmdet':
+                contents = yield from _detection_findings(cfg, stage, dataset, readers, read)
+            elif scope == 'mmseg':
+                contents = yield from _segmentation_findings(cfg, stage, dataset, readers)
+            else:
+                contents, classes = yield from _classification_findings(
+                    cfg, stage, dataset, readers
+                )
+                folders += classes
         held.append(contents)
         pictures += contents.pictures
     known = all(contents.instances is not None for contents in held)
@@ -175,9 +168,9 @@ def _stage_findings(
 class _Readers:
     """What the pipeline of a data set reads with, and how much of the data is read."""
 
-    def __init__(self, cfg: Config, stage: str, pipeline: list, level: str) -> None:
-        self.scope, self.pipeline, self.level = cfg.default_scope, pipeline, level
-        self.loader = picture_loader(pipeline, self.scope)
+    def __init__(self, scope: str, pipeline: list, level: str) -> None:
+        self.scope, self.pipeline, self.level = scope, pipeline, level
+        self.loader = picture_loader(pipeline, scope)
 
     def labels(self, library_class: type, method: str) -> Any:
         """The ``LoadAnnotations`` of the pipeline if its ``method`` is that of the library."""
@@ -186,13 +179,31 @@ class _Readers:
             self.pipeline, self.scope, lambda kind: getattr(kind, method, None) is own
         )
 
-    def tried(self) -> Any:
-        """The whole pipeline, or None where a transform is none of the libraries'."""
+    def known(self) -> bool:
+        """Whether each transform of the pipeline is one of the libraries'."""
         with TRANSFORMS.switch_scope_and_registry(self.scope) as registry:
             kinds = [one.get('type') for one in self.pipeline]
             kinds = [registry.get(kind) if isinstance(kind, str) else kind for kind in kinds]
-            if all(getattr(k, '__module__', '').split('.')[0] in LIBRARIES for k in kinds):
-                return Compose([registry.build(dict(one)) for one in self.pipeline])
+            return all(getattr(k, '__module__', '').split('.')[0] in LIBRARIES for k in kinds)
+
+    def tried(self, item: dict) -> dict:
+        """What the whole pipeline makes of an item."""
+        with TRANSFORMS.switch_scope_and_registry(self.scope) as registry:
+            made = Compose([registry.build(copy.deepcopy(one)) for one in self.pipeline])(item)
+        return cast(dict, made)
+
+
+def _lazy_dataset(scope: str, options: dict, level: str) -> tuple[Any, _Readers] | None:
+    """A data set before it reads its data, or None for a remote one and where it cannot be built,
+    about which the runner will say why."""
+    named = (options.get(key) for key in ('data_root', 'ann_file', 'data_prefix'))
+    if options.get('backend_args') or any('://' in str(value) for value in named):
+        return None
+    lazy = {**copy.deepcopy(options), 'lazy_init': True, 'pipeline': []}
+    try:
+        with DATASETS.switch_scope_and_registry(scope) as registry:
+            return registry.build(lazy), _Readers(scope, options.get('pipeline') or [], level)
+    except Exception:
         return None
 
 
@@ -224,7 +235,7 @@ def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
             return  # heads of things only, and heads of words
         coco = kind.load_data_list is CocoDataset.load_data_list
         if coco and stage != 'train' and _by_coco_metric(cfg, stage):
-            most = len(classes)  # a prediction beyond is an IndexError of CocoMetric
+            most = len(classes or ())  # a prediction beyond is an IndexError of CocoMetric
     elif cfg.default_scope == 'mmpretrain':
         from mmpretrain.datasets import CustomDataset
 
@@ -245,7 +256,7 @@ def _by_coco_metric(cfg: Config, stage: str) -> bool:
 
 
 def _detection_findings(
-    cfg: Config, stage: str, dataset: Any, readers: _Readers
+    cfg: Config, stage: str, dataset: Any, readers: _Readers, read: dict[str, Any]
 ) -> Generator[str, None, Contents]:
     from mmdet.datasets import CocoDataset
     from mmdet.datasets.api_wrappers import COCO
@@ -256,7 +267,7 @@ def _detection_findings(
         getattr(kind, name) is getattr(CocoDataset, name)
         for name in ('load_data_list', 'parse_data_info')
     )
-    if not same or kind.COCOAPI is not COCO:
+    if not same or kind.COCOAPI is not COCO or not dataset.metainfo.get('classes'):
         return Contents()
     labels = readers.labels(LoadAnnotations, '_load_masks')
     use = Use(
@@ -273,7 +284,7 @@ def _detection_findings(
         serialize_data=dataset.serialize_data,
         known_filter=kind.filter_data is CocoDataset.filter_data,
     )
-    contents = yield from coco_findings(use, readers.level)
+    contents = yield from coco_findings(use, readers.level, read)
     return contents if labels is not None else contents._replace(instances=None)
 
 
@@ -289,7 +300,7 @@ def _segmentation_findings(
     heads = (Head(number, h.get('ignore_index', 255)) for _, number, h in _model_class_counts(cfg))
     pictures = yield from map_findings(
         dataset,
-        readers.tried(),
+        readers.tried if readers.known() else None,
         readers.loader,
         labels,
         next(heads, None),
@@ -301,7 +312,7 @@ def _segmentation_findings(
 
 
 def _classification_findings(
-    cfg: Config, dataset: Any, readers: _Readers
+    cfg: Config, stage: str, dataset: Any, readers: _Readers
 ) -> Generator[str, None, tuple[Contents, list[tuple[str, list]]]]:
     from mmpretrain.datasets import CustomDataset
 
@@ -311,14 +322,19 @@ def _classification_findings(
     path, folder = dataset.ann_file, dataset.img_prefix
     counts = [(option, number) for option, number, _ in _model_class_counts(cfg)]
     endings = tuple(sorted(dataset.extensions))
+    if not os.path.isdir(folder):
+        yield f'the folder {folder} of pictures does not exist: look at data_root and data_prefix'
+        return Contents(), []
     if path:
         number = min((number for _, number in counts), default=None)
         pictures = yield from label_findings(
-            path, folder, number, dataset.with_label, readers.loader
+            path, folder, number, dataset.with_label, readers.loader, stage == 'train'
         )
     elif dataset.with_label:
         named = dataset.metainfo.get('classes')
-        names, pictures = yield from folder_findings(folder, endings, named, counts)
+        names, pictures = yield from folder_findings(
+            folder, endings, named, counts, stage == 'train'
+        )
         classes = [(folder, names)]
     else:
         pictures = picture_files(folder, endings)

@@ -61,7 +61,7 @@ def _missing_text(cfg: Config, missing: list[tuple[str, str, str]]) -> str:
 
 
 def inner_datasets(options: Any, option: str) -> Iterator[tuple[str, dict]]:
-    """Yield the config key and the options of each data set that is not remote.
+    """Yield the config key and the options of each data set.
 
     ``options``, at the config key ``option``, are those of a dataloader, a wrapper (RepeatDataset,
     ConcatDataset and their kind) or a data set.
@@ -73,7 +73,7 @@ def inner_datasets(options: Any, option: str) -> Iterator[tuple[str, dict]]:
     wrapped = {key: one for key, one in inner.items() if isinstance(one, dict)}
     for key, one in wrapped.items():
         yield from inner_datasets(one, key)
-    if not wrapped and not options.get('backend_args'):
+    if not wrapped:
         yield option, options
 
 
@@ -83,7 +83,7 @@ def _named_paths(cfg: Config, stage: str) -> Iterator[tuple[str, str, str, type[
     loader, evaluator = f'{stage}_dataloader', f'{stage}_evaluator'
     for option, options in inner_datasets(cfg.get(loader), loader):
         name = str(options.get('type')).rpartition('.')[2]
-        if options.get('download', name in DOWNLOADS_ITSELF) is True:
+        if options.get('backend_args') or options.get('download', name in DOWNLOADS_ITSELF) is True:
             continue
         kind = Odd if _lists_its_own(options.get('type')) else str
         root = options.get('data_root') or ''

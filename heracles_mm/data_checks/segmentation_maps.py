@@ -13,6 +13,7 @@ from heracles_mm.data_checks.findings import (
     sampled,
     shortened,
 )
+from heracles_mm.data_checks.picture_files import orientation
 
 ONE_CHANNEL = (
     'a label map must have one channel of 8 bits whose values are class ids (a grey or palette PNG)'
@@ -151,10 +152,11 @@ def _size_findings(read: list[tuple[dict, _Map]], pipeline: Any, stage: str) -> 
     if not other:
         return
     item, shape, size = other[0]
+    hint = ', whose sides its EXIF orientation swaps' if orientation(item['img_path']) >= 5 else ''
     text = (
         f'{len(other)} of the {len(read)} label maps that were looked at are of another size than '
         f'their picture ({item["seg_map_path"]}, {shape[1]}x{shape[0]} for a picture of '
-        f'{size[1]}x{size[0]}): make the maps at the size of the pictures'
+        f'{size[1]}x{size[0]}{hint}): make the maps at the size of the pictures as loaded'
     )
     try:
         packed = pipeline(dict(item))
@@ -178,8 +180,10 @@ def _value_findings(
     classes = dataset.metainfo.get('classes') or ()
     present = {int(value) for _, found in read for value in found.values}
     absent = [name for i, name in enumerate(classes) if i not in present]
-    if whole and absent and not dataset.test_mode:
+    if absent and (whole or len(absent) >= len(classes) - 1) and not dataset.test_mode:
+        hint = ', and the value that is ignored is there' if head.ignore_index in present else ''
+        maps = 'no label map' if whole else f'none of {len(read)} label maps'
         yield Odd(
-            f'{len(absent)} of the {len(classes)} classes are in no label map of '
-            f'{dataset.data_prefix["seg_map_path"]} ({shortened(absent)})'
+            f'{len(absent)} of the {len(classes)} classes are in {maps} of '
+            f'{dataset.data_prefix["seg_map_path"]} ({shortened(absent)}{hint})'
         )

@@ -4,8 +4,8 @@ mmengine read safetensors files."""
 from mmengine.runner.checkpoint import CheckpointLoader
 
 import heracles_mm.engine.visualizers  # noqa: F401
-from heracles_mm.checkpoints.reading import load_from_safetensors
-from heracles_mm.data_checks.check_data_hook import CheckDataHook, CheckSegmentationHook
+from heracles_mm.checkpoints.reading import load_from_safetensors, load_from_shards
+from heracles_mm.data_checks.check_data_hook import CheckDataHook
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook
@@ -16,10 +16,14 @@ from heracles_mm.engine.sharding import ShardedRunner, ShardedStrategy
 CheckpointLoader.register_scheme(
     [r'.*\.safetensors$', r'https?://.*\.safetensors$'], load_from_safetensors, force=True
 )
+CheckpointLoader.register_scheme(
+    [r'.*\.safetensors\.index\.json$', r'https?://.*\.safetensors\.index\.json$'],
+    load_from_shards,
+    force=True,
+)
 
 __all__ = [
     'CheckDataHook',
-    'CheckSegmentationHook',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
     'LoadReportHook',

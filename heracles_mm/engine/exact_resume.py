@@ -1,8 +1,8 @@
 """A resumed run does what the uninterrupted one would have done.
 
 mmengine brings back weights, optimizer, schedulers, averages and logs, and repeats the order of
-the data. This is the rest: the random numbers, which augmentation and drop path go on with, and a
-validation that was due when the run stopped.
+the data. This is the rest: the random numbers, which augmentation and drop path go on with, what
+hooks keep, and a validation that was due when the run stopped.
 """
 
 from typing import Any
@@ -10,11 +10,14 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
+from heracles_mm.engine import resume_config
+from heracles_mm.engine.hook_states import HookStates, hooks_after_checkpoint
 from heracles_mm.engine.random_state import random_state, separate_ranks, set_random_state
 from heracles_mm.errors import CheckpointError
 
 RUN_STATE = 'heracles_mm_run'
-"""The checkpoint's entry with ``random``, ``validated`` and ``optimizer_states``."""
+"""The checkpoint's entry with ``random``, ``validated`` and ``optimizer_states``, and, since they
+are noted, ``sizes`` and ``hooks``."""
 
 
 class ExactResume(Hook):
@@ -27,6 +30,13 @@ class ExactResume(Hook):
     def __init__(self) -> None:
         self._before_val: dict[str, Any] | None = None
         self._resumed: dict[str, Any] | None = None
+        self._epoch_ends = False
+        self._last_step = 0, 0
+        self.hook_states = HookStates(self)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Note epoch and steps done in it by the time a checkpoint of this step is written."""
+        self._last_step = runner.epoch, batch_idx + 1
 
     def before_val(self, runner: Runner) -> None:
         """Put the random numbers of training aside."""
@@ -39,10 +49,19 @@ class ExactResume(Hook):
             self._before_val = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Add RUN_STATE."""
+        epoch, done = self._last_step
+        stage = 'after_train_iter'
+        if epoch != checkpoint['meta'].get('epoch'):  # it is over
+            done, stage = 0, 'after_train_epoch'
+        if self._before_val is not None:  # the rest of after_val_epoch is made up for
+            stage = 'after_val'
         checkpoint[RUN_STATE] = {
             'random': self._before_val or random_state(),
             'validated': self._before_val is not None,
             'optimizer_states': [*checkpoint.get('optimizer', {}).get('state', ())],
+            'sizes': {**resume_config.run_sizes(runner), 'done': done},
+            'hooks': self.hook_states.collect(runner, stage),
         }
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -54,34 +73,56 @@ class ExactResume(Hook):
                 'the checkpoint holds no states of random numbers (PlainCheckpointHook writes '
                 'them): the run goes on, but not with the losses that it would have had'
             )
+        sizes = (state or {}).get('sizes')
+        self._epoch_ends = resume_config.take_up(runner, checkpoint, sizes)
         self._resumed = state
 
     def before_train(self, runner: Runner) -> None:
-        """Catch up on a validation, and go on with the random numbers of the checkpoint."""
+        """Catch up on a validation, and go on with hooks and random numbers of the checkpoint."""
+        self.hook_states.begin(runner)
         state, self._resumed = self._resumed, None
+        if state is not None:
+            self.hook_states.give_back(runner, state.get('hooks', {}))
+            _go_on_with_numbers(runner, state['random'])
+        if self._epoch_ends:  # the checkpoint was written before that
+            self._epoch_ends = False
+            runner.train_loop._epoch -= 1
+            runner.call_hook('after_train_epoch')
+            runner.train_loop._epoch += 1
         if state is None:
             return
-        loop = runner.train_loop
-        _to_whole_epochs(runner)
-        if not state['validated'] and _validation_is_due(runner):
+        if state['validated']:
+            _finish_validation(runner)
+        elif _validation_is_due(runner):
             runner.val_loop.run()
 
-        def go_on() -> None:
-            try:
-                set_random_state(state['random'])
-            except Exception as error:
-                raise CheckpointError(
-                    f'the states of random numbers in the checkpoint are damaged ({error})'
-                ) from error
-            if runner._randomness_cfg.get('diff_rank_seed'):
-                separate_ranks()
 
-        # A loop of the OneDL fork may be told not to repeat the order of the data.
-        repeats = not getattr(loop, 'fast_forward_on_resume', False)
-        if isinstance(loop, IterBasedTrainLoop) and loop.iter and repeats:
-            loop.dataloader_iterator = _Advanced(loop, go_on)
-        else:
-            go_on()
+def _go_on_with_numbers(runner: Runner, state: dict[str, Any]) -> None:
+    """Take up the random numbers, in a loop by iteration when the data done are loaded again."""
+    loop = runner.train_loop
+
+    def go_on() -> None:
+        try:
+            set_random_state(state)
+        except Exception as error:
+            raise CheckpointError(
+                f'the states of random numbers in the checkpoint are damaged ({error})'
+            ) from error
+        if runner._randomness_cfg.get('diff_rank_seed'):
+            separate_ranks()
+
+    by_epoch = isinstance(loop, EpochBasedTrainLoop)
+    if by_epoch and loop.iter and loop.dataloader.persistent_workers:
+        runner.logger.warning(
+            'the loader has persistent_workers, whose random numbers start anew: augmentation will '
+            'not be that of the uninterrupted run'
+        )
+    # A loop of the OneDL fork may be told not to repeat the order of the data.
+    repeats = not getattr(loop, 'fast_forward_on_resume', False)
+    if isinstance(loop, IterBasedTrainLoop) and loop.iter and repeats:
+        loop.dataloader_iterator = _Advanced(loop, go_on)
+    else:
+        go_on()
 
 
 class _Advanced:
@@ -108,24 +149,12 @@ class _Advanced:
             next(self)
 
 
-def _to_whole_epochs(runner: Runner) -> None:
-    """A loop by epoch starts whole epochs: warn about a checkpoint from the middle of one."""
-    loop = runner.train_loop
-    if not isinstance(loop, EpochBasedTrainLoop):
-        return
-    if loop.iter and loop.dataloader.persistent_workers:
-        runner.logger.warning(
-            'the loader has persistent_workers, whose random numbers start anew: augmentation will '
-            'not be that of the uninterrupted run'
-        )
-    length = len(loop.dataloader)
-    if loop.iter == (loop.epoch + 1) * length:
-        loop._epoch += 1
-    elif loop.iter != loop.epoch * length:
-        runner.logger.warning(
-            f'the checkpoint was written in the middle of epoch {loop.epoch + 1}, which starts '
-            'over: its first pictures are seen twice (let CheckpointHook save by_epoch)'
-        )
+def _finish_validation(runner: Runner) -> None:
+    """Call the hooks that come after the one that wrote the checkpoint, such as early stopping."""
+    values = runner.message_hub.log_scalars.items()
+    metrics = {k.removeprefix('val/'): v.current() for k, v in values if k.startswith('val/')}
+    for hook in hooks_after_checkpoint(runner):
+        hook.after_val_epoch(runner, metrics)
 
 
 def _validation_is_due(runner: Runner) -> bool:

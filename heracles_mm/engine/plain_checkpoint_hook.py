@@ -25,7 +25,8 @@ class PlainCheckpointHook(ExactResume):
     :class:`~heracles_mm.engine.exact_resume.ExactResume`), or refuses a checkpoint that does not
     hold its whole state.
 
-    It runs last (priority LOWEST), so that it sees what other hooks put into the checkpoint.
+    It runs last (priority LOWEST, and after all others of it), so that it sees what other hooks put
+    into the checkpoint.
     """
 
     priority = 'LOWEST'
@@ -36,6 +37,7 @@ class PlainCheckpointHook(ExactResume):
 
     def before_run(self, runner: Runner) -> None:
         """Let local checkpoints appear whole or not at all, unless the config chose a storage."""
+        runner._hooks = [*(hook for hook in runner.hooks if hook is not self), self]
         for hook in runner.hooks:
             if (
                 isinstance(hook, CheckpointHook)

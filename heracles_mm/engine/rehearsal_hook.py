@@ -29,8 +29,8 @@ class RehearsalHook(Hook):
     Before training, a batch of the real data goes forward and backward through a copy of the model,
     then a batch of the validation data through prediction and the evaluators. What fails raises the
     libraries' own error. Weights, random numbers, the order of the data and the evaluators are
-    afterwards as if nothing had been. Left alone are sharded models, models with a ``train_step`` of
-    their own and runners that were not built from a config.
+    afterwards as if nothing had been. Sharded models, models with a ``train_step`` of their own and
+    runners that were not built from a config are left alone.
 
     Args:
         enabled: False leaves the rehearsal out.

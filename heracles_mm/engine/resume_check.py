@@ -21,6 +21,7 @@ from heracles_mm.checkpoints.plain import to_plain
 from heracles_mm.checkpoints.same_kind import tensor_objection
 from heracles_mm.engine.exact_resume import RUN_STATE
 from heracles_mm.engine.random_state import random_state
+from heracles_mm.engine.resume_config import FLAG, new_schedule
 from heracles_mm.engine.state_difference import difference
 from heracles_mm.errors import CheckpointError
 
@@ -40,7 +41,7 @@ def check_resumable(runner: Runner, checkpoint: dict[str, Any]) -> None:
 
 def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
     parts: dict[str, Any] = dict.fromkeys(('meta', 'state_dict', 'optimizer', 'message_hub'), dict)
-    if runner.param_schedulers is not None:
+    if runner.param_schedulers is not None and not new_schedule(runner):
         parts['param_schedulers'] = (list, dict)
     missing = [name for name, kind in parts.items() if not isinstance(checkpoint.get(name), kind)]
     if missing:
@@ -58,10 +59,10 @@ def _objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
             for objection in _weights_objections(hook.ema_model, checkpoint['ema_state_dict']):
                 yield f'in the averages, {objection}'
     yield from _optimizer_objections(runner, checkpoint)
-    if runner.param_schedulers is not None:
+    if runner.param_schedulers is not None and not new_schedule(runner):
         schedulers = to_plain(_schedulers_state(runner), 'param_schedulers', [])
         if found := difference(schedulers, checkpoint['param_schedulers'], 'param_schedulers'):
-            yield found
+            yield f'{found}; where the config has another schedule by now, {FLAG} starts that'
 
 
 def _run_state_objections(checkpoint: dict[str, Any]) -> Iterator[str]:
@@ -72,7 +73,13 @@ def _run_state_objections(checkpoint: dict[str, Any]) -> Iterator[str]:
         return
     state = random_state()
     state.pop('cuda', None)  # it may have been written on another machine
-    own = {'random': state, 'validated': True, 'optimizer_states': None}
+    own: dict[str, Any] = {'random': state, 'validated': True, 'optimizer_states': []}
+    sizes = dict.fromkeys(('batch_size', 'processes', 'pictures', 'steps', 'done'), 0)
+    stored = checkpoint[RUN_STATE]
+    if isinstance(stored, dict):
+        if isinstance(noted := stored.get('optimizer_states'), list):
+            own['optimizer_states'] = noted
+        own |= {k: like for k, like in {'sizes': sizes, 'hooks': {}}.items() if k in stored}
     if found := difference(own, checkpoint[RUN_STATE], RUN_STATE):
         yield found
 
@@ -98,7 +105,8 @@ def _optimizer_objections(runner: Runner, checkpoint: dict[str, Any]) -> Iterato
     own = runner.optim_wrapper.state_dict()
     if 'param_groups' not in own:  # several optimizers, by name
         return
-    if found := difference(own['param_groups'], _filled(runner, own, stored), 'optimizer'):
+    groups = _filled(runner, own, stored)
+    if not new_schedule(runner) and (found := difference(own['param_groups'], groups, 'optimizer')):
         yield found
     states = stored.get('state')
     if not isinstance(states, dict) or not all(isinstance(s, dict) for s in states.values()):
@@ -145,6 +153,8 @@ def _filled(runner: Runner, own: dict[str, Any], stored: dict[str, Any]) -> Any:
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
         return groups
     for index, (ours, theirs) in enumerate(zip(own['param_groups'], groups)):
+        for name in [name for name, value in ours.items() if isinstance(value, bool)]:
+            ours[name] = None if theirs.get(name, '') is None else ours[name]  # fused, foreach
         for name in ours.keys() - theirs.keys() - {'params', 'lr', 'initial_lr'}:
             theirs[name] = ours[name]
             runner.logger.warning(

@@ -12,13 +12,13 @@ def difference(own: Any, stored: Any, where: str) -> str | None:
     """Say where plain data ``stored`` is built differently from ``own``; None if nowhere.
 
     Numbers, tensors, lists and dicts must stand where ``own`` has them, and the same texts. Numbers
-    are free, but NaN is not, nor a negative one where ``own`` has none. What stands in place of a
-    None is free, and so are dicts by number (milestones).
+    are free, but NaN is not, nor a negative one where ``own`` has none. In place of a None any
+    number may stand, and dicts by number (milestones) are free.
     """
     fits = type(own) is type(stored)
     if own is None:
-        return None
-    if isinstance(own, Tensor):
+        fits = stored is None or (isinstance(stored, (int, float)) and not math.isnan(stored))
+    elif isinstance(own, Tensor):
         fits = same_kind(own, stored) and own.shape == stored.shape and stored.isfinite().all()
     elif isinstance(own, str):
         fits = own == stored

@@ -169,5 +169,5 @@ def test_heads_and_data_that_disagree_on_the_number_of_classes_are_named(folder,
     """It trains, and is odd."""
     assert run('model.auxiliary_head.num_classes=3') == 0
     printed = capfd.readouterr().err
-    assert 'train: train_dataloader has 2 classes (ground, square)' in printed
+    assert 'train: warning: train_dataloader has 2 classes (ground, square)' in printed
     assert 'model.auxiliary_head.num_classes is 3' in printed

@@ -173,7 +173,7 @@ def test_a_library_that_is_not_installed_is_named_with_the_way_to_get_it(fails, 
     ('option', 'words'),
     [
         ('model.type=Heraclez', ["the model 'Heraclez'", 'custom_imports']),
-        ('default_hooks.logger.type=Loger', ["the hook 'Loger'"]),
+        ('default_hooks.logger.type=LogerHook', ["'LogerHook'", 'misspelling of LoggerHook']),
     ],
 )
 def test_an_unknown_type_is_explained_after_its_traceback(option, words, cause):

@@ -16,7 +16,9 @@ EXAMPLES = {path.name: path for path in (ROOT / 'examples').glob('*.py')}
 SCRIPTS = ('plain_torch.py', 'custom_head.py')
 SHOWN = re.findall(
     r'`examples/(\w+\.py)`(?:(?!```).)*```python\n(.*?)```',
-    ''.join((ROOT / f'docs/{name}.md').read_text() for name in ('own_configs', 'clients')),
+    ''.join(
+        (ROOT / f'docs/{name}.md').read_text() for name in ('own_configs', 'clients', 'detection')
+    ),
     re.DOTALL,
 )
 
@@ -94,3 +96,12 @@ def test_a_script_needs_no_mm_library_and_prints_what_it_says(name, capsys):
     else:
         losses = [float(line.rpartition(' ')[2]) for line in printed]
         assert losses[-1] < losses[0] / 2
+
+
+def test_a_torchvision_detector_trains_and_finds_boxes(capsys):
+    """Its last lines: boxes, labels and scores of as many objects in each of the two pictures."""
+    made = runpy.run_path(str(EXAMPLES['torchvision_detector.py']), run_name='__main__')
+    assert all(p.grad is not None for p in made['model'].parameters())
+    *steps, first, second = capsys.readouterr().out.splitlines()
+    assert len(steps) == 2
+    assert first == second == 'boxes, labels and scores: (100, 4) (100,) (100,)'

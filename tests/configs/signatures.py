@@ -33,8 +33,13 @@ TAKEN_BEFORE = {
 }
 """Options that mmengine takes out before it calls the constructor."""
 
-PASSES_ON = {'RandomResize': 'Resize', 'RandomChoiceResize': 'Resize'}
-"""Transforms that hand the options they do not know to another, which rejects those it does not."""
+PASSES_ON = {
+    'RandomResize': 'Resize',
+    'RandomChoiceResize': 'Resize',
+    'NamedDetLocalVisualizer': 'DetLocalVisualizer',
+    'NamedUniversalVisualizer': 'UniversalVisualizer',
+}
+"""Parts that hand the options they do not know to another, which rejects those it does not."""
 
 PLAIN = {
     'data_prefix': {'img', 'seg', 'img_path', 'seg_map_path'},

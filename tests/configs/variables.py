@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 READ_ELSEWHERE = {
     '_base_': 'Config.fromfile',
+    'check_data': 'CheckDataHook',
     'custom_imports': 'Config.fromfile',
     'env_cfg.dist_cfg.backend': 'a run of several processes',
     'runner_type': 'RUNNERS.build',

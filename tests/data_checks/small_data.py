@@ -9,6 +9,9 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 from PIL import Image
 
+from heracles_mm.data_checks import check_data
+from heracles_mm.errors import DataError
+
 WIDTH, HEIGHT = 64, 48
 CLASSES = ('cat', 'dog')
 
@@ -138,3 +141,26 @@ def built(cfg: Config, stage: str):
     """The data set as the library builds it."""
     with DATASETS.switch_scope_and_registry(cfg.default_scope) as registry:
         return registry.build(copy.deepcopy(cfg[f'{stage}_dataloader'].dataset))
+
+
+def outcome(cfg: Config, stages=('train', 'val')) -> tuple[str | None, list[str]]:
+    """The refusal, if any, and the warnings."""
+    warnings = []
+    try:
+        check_data(cfg, stages, warnings.append)
+    except DataError as error:
+        assert '\n' not in str(error)
+        return str(error), warnings
+    return None, warnings
+
+
+def fails_or(wrong, cfg: Config) -> bool:
+    """Whether a library fails, in its own code, or what it makes of the data is wrong."""
+    try:
+        return bool(wrong(cfg))
+    except Exception:
+        return True
+
+
+def option(name, value):
+    return lambda cfg: cfg.merge_from_dict({name: value})

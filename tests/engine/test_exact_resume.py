@@ -21,7 +21,14 @@ def resumed_loop(**options):
     resume._resumed = {'random': random_state(), 'validated': True}
     next_draw = torch.rand(1)
     resume.before_train(
-        SimpleNamespace(train_loop=loop, val_loop=None, _randomness_cfg={}, _resume=True)
+        SimpleNamespace(
+            train_loop=loop,
+            val_loop=None,
+            _randomness_cfg={},
+            _resume=True,
+            hooks=[],
+            message_hub=SimpleNamespace(log_scalars={}),
+        )
     )
     return loop, next_draw
 

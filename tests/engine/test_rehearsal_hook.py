@@ -99,7 +99,7 @@ def runner(folder, *, hook, model=None, workers=0, by_epoch=False, metric='Mean'
             custom_hooks=[{'type': 'RehearsalHook', 'enabled': hook}],
             randomness={'seed': 3},
             default_scope='mmengine',
-            experiment_name=folder.name,
+            experiment_name=f'{folder.parent.name}_{folder.name}',  # else two share a message hub
             log_level='ERROR',
         )
     )

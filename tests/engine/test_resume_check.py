@@ -38,7 +38,7 @@ def trained(name, **options):
 
 def objections(wrapper, stored):
     """Of a run that resumes from ``stored``, which notes that every weight had a state."""
-    runner = SimpleNamespace(optim_wrapper=wrapper, logger=SimpleNamespace(warning=print))
+    runner = SimpleNamespace(optim_wrapper=wrapper, logger=SimpleNamespace(warning=print), cfg={})
     checkpoint = {'optimizer': stored, 'heracles_mm_run': {'optimizer_states': [0, 1]}}
     return list(_optimizer_objections(runner, checkpoint))
 

@@ -1,5 +1,6 @@
 """Training killed with SIGKILL again and again ends as if nothing had happened."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -28,10 +29,15 @@ CASES = {
     ),
     'Hamsa nano': dict(config='kills_config.py', kills=2, options=['model.kind=Hamsa', *NANO]),
 }
+if importlib.util.find_spec('mmdet') and importlib.util.find_spec('mmpretrain'):
+    CASES['every kind of hook'] = dict(config='kills_config_hooks.py', kills=6)
 LARGE = ('Hamsa nano',)
 """Only with --trust-scale 2 and more."""
 
-CONTROL = dict(config='kills_config.py', kills=3, control=True)
+CONTROLS = {'control': dict(config='kills_config.py', kills=3, prepare=['forgetful'])}
+if 'every kind of hook' in CASES:
+    options = dict(config='kills_config_hooks.py', kills=3, prepare=['forgets_hooks'])
+    CONTROLS['control of the hooks'] = options
 
 
 @pytest.fixture(scope='module')
@@ -43,7 +49,8 @@ def outcome(tmp_path_factory, trust_scale):
         for name, case in CASES.items()
         if trust_scale > 1 or name not in LARGE
     }
-    (folder / 'cases.json').write_text(json.dumps({**cases, 'control': {'options': [], **CONTROL}}))
+    cases |= {name: {'options': [], **case} for name, case in CONTROLS.items()}
+    (folder / 'cases.json').write_text(json.dumps(cases))
     path = os.pathsep.join([str(ROOT), str(HERE / 'kills')])
     done = subprocess.run(
         [sys.executable, HERE / 'kills' / 'killer.py', folder / 'cases.json', folder, '0'],
@@ -65,9 +72,10 @@ def test_a_killed_run_has_the_losses_validations_and_end_of_an_uninterrupted_one
     assert outcome[case]['kills'] >= CASES[case]['kills']
 
 
-def test_the_comparison_would_see_random_numbers_that_start_anew(outcome):
+@pytest.mark.parametrize('control', CONTROLS)
+def test_the_comparison_would_see_what_starts_anew(control, outcome):
     """Else the test above proves nothing."""
-    assert outcome['control']['wrong']
+    assert outcome[control]['wrong']
 
 
 def test_kills_hit_the_writing_of_checkpoints_too(outcome, trust_report):

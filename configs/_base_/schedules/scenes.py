@@ -11,6 +11,7 @@ custom_imports = dict(
 
 custom_hooks = [
     dict(type='CheckDataHook'),
+    dict(type='RehearsalHook'),
     dict(type='PlainCheckpointHook'),
     dict(type='EvaluateFirstHook'),
 ]

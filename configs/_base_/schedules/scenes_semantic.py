@@ -2,6 +2,7 @@
 _base_ = '../segmentation_runtime.py'
 custom_hooks = [
     dict(type='CheckDataHook'),
+    dict(type='RehearsalHook'),
     dict(type='PlainCheckpointHook'),
     dict(type='EvaluateFirstHook'),
 ]

@@ -1,9 +1,11 @@
-"""Run training in forked children, and kill them with SIGKILL at random moments.
+"""Run training in forked children, and kill them with SIGKILL at random moments and chosen places.
 
 ``python killer.py CASES.json FOLDER``. This process imports everything once and never trains, so
 that each child starts in milliseconds and as fresh as a new process. Prints what happened as JSON.
 """
 
+import contextlib
+import itertools
 import json
 import mmap
 import os
@@ -24,7 +26,10 @@ from mmengine.runner import runner as mmengine_runner
 
 from heracles_mm.checkpoints import atomic, latest_checkpoint
 from heracles_mm.cli import train
-from heracles_mm.engine import exact_resume
+from heracles_mm.engine import exact_resume, hook_states
+
+with contextlib.suppress(ImportError):  # mmdet and mmpretrain, which one case needs
+    import kills_hooks  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 PLACES = ('elsewhere', 'while saving', 'while writing', 'between write and rename', 'after rename')
@@ -32,8 +37,17 @@ PIECES = 8
 KILLS_OF_A_RUN = 6
 Config.pretty_text = 'not shown'  # a fifth of a second each time
 mmengine_runner.collect_env = dict  # three seconds
-where = mmap.mmap(-1, 1)
-"""Shared by parent and child: the number of the place in PLACES that the child is at."""
+where = mmap.mmap(-1, 3)
+"""Shared by parent and child: the number of the place in PLACES that the child is at, of the one
+where it shall wait to be killed, and how often it has still to come there (0: it waits)."""
+
+
+def at(place):
+    where[0] = place
+    if place == where[1] and where[2]:
+        where[2] -= 1
+        if not where[2]:
+            signal.pause()
 
 
 class SlowFile:
@@ -52,13 +66,15 @@ class SlowFile:
         return getattr(self.file, name)
 
     def write(self, content):
-        where[0] = 2
         step = len(content) // PIECES + 1
         for start in range(0, len(content), step):
             self.file.write(content[start : start + step])
             self.file.flush()
+            where[0] = 2
+            if start == step:  # the second of the pieces
+                at(2)
             time.sleep(0.004)
-        where[0] = 3
+        at(3)
 
 
 def slow_writing():
@@ -66,14 +82,14 @@ def slow_writing():
     save, replace = torch.save, os.replace
 
     def slow_save(*args, **kwargs):
-        where[0] = 1
+        at(1)
         save(*args, **kwargs)
         time.sleep(0.01)
 
     def slow_replace(source, target):
         time.sleep(0.01)
         replace(source, target)
-        where[0] = 4
+        at(4)
         time.sleep(0.01)  # the old file and the note of the newest are still to be seen to
         where[0] = 0
 
@@ -86,9 +102,14 @@ def forgetful():
     exact_resume.ExactResume.before_train = lambda self, runner: None
 
 
-def start(folder, argv, prepare):
-    """Fork a child that trains in ``folder``."""
-    where[0] = 0
+def forgets_hooks():
+    """The same with our part but for the hooks."""
+    hook_states.HookStates.give_back = lambda self, runner, states: None
+
+
+def start(folder, argv, prepare, aim=(0, 0)):
+    """Fork a child that trains in ``folder``, and waits at a place for the n-th time by ``aim``."""
+    where[:] = bytes([0, *aim])
     child = os.fork()
     if child:
         return child
@@ -109,19 +130,16 @@ def start(folder, argv, prepare):
     os._exit(code)
 
 
-def end_of(child, seconds, aim=(0, 0)):
-    """Wait so long, or until it is at a place for the n-th time by ``aim``; then kill it.
+def end_of(child, seconds):
+    """Wait so long, or until it waits at the place it was told; then kill it.
 
     Returns its exit code, or None of a killed one.
     """
-    deadline, (place, times), before = time.monotonic() + seconds, aim, 0
-    while time.monotonic() < deadline and not (place and times <= 0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not (where[1] and not where[2]):
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        now = where[0]
-        times -= now == place != before
-        before = now
         time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -163,7 +181,7 @@ def run_case(name, case, folder, chance):
     argv += ['--cfg-options', *case['options']] if case['options'] else []
     found = {'kills': 0, 'runs': 0, 'where': dict.fromkeys(PLACES, 0), 'wrong': [], 'attempts': []}
 
-    prepare = [slow_writing, forgetful] if case.get('control') else [slow_writing]
+    prepare = [slow_writing, *(globals()[name] for name in case.get('prepare', ()))]
 
     def uninterrupted(folder, *options):
         folder.mkdir(parents=True)
@@ -174,6 +192,7 @@ def run_case(name, case, folder, chance):
         return steps_and_end(lines(folder))[0], time.monotonic() - began
 
     whole, length = uninterrupted(folder / 'whole')
+    places = itertools.cycle((2, 1, 3, 4))
     while found['kills'] < case['kills'] and not found['wrong']:
         found['runs'] += 1
         run = folder / f'run_{found["runs"]}'
@@ -183,13 +202,12 @@ def run_case(name, case, folder, chance):
             attempts += 1
             if case.get('unseeded') and latest_checkpoint(run / 'w') is None:
                 (run / 'diary.jsonl').unlink(missing_ok=True)  # another seed, so another run
-            if attempts > KILLS_OF_A_RUN:
-                patience, aim = 300, (0, 0)
-            elif attempts % 2:
-                patience, aim = chance.uniform(0.2, 1.1) * length, (0, 0)
-            else:
-                patience, aim = length, (chance.randint(1, 4), chance.randint(1, 3))
-            code = end_of(start(run, argv, prepare), patience, aim)
+            patience, aim = 300, (0, 0)
+            if attempts <= KILLS_OF_A_RUN and attempts % 2:  # the first one comes there surely
+                aim = next(places), 1 if attempts == 1 else chance.randint(1, 3)
+            elif attempts <= KILLS_OF_A_RUN:
+                patience = chance.uniform(0.2, 1.1) * length
+            code = end_of(start(run, argv, prepare, aim), patience)
             if code is None:
                 found['kills'] += 1
                 found['where'][PLACES[where[0]]] += 1

@@ -1,5 +1,6 @@
 """Pictures as a pipeline loads them: can they be read, their sizes, those in train and val."""
 
+import copy
 import hashlib
 import os
 from collections import defaultdict
@@ -21,7 +22,7 @@ def find_transform(pipeline: Any, scope: str, known: Callable[[type], bool]) -> 
             kind = options.get('type') if isinstance(options, dict) else None
             kind = registry.get(kind) if isinstance(kind, str) else kind
             if isinstance(kind, type) and known(kind):
-                return registry.build(dict(options))
+                return registry.build(copy.deepcopy(options))
     return None
 
 
