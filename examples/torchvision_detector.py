@@ -1,18 +1,22 @@
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
-from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
+from torchvision.ops.feature_pyramid_network import (
+    FeaturePyramidNetwork,
+    LastLevelMaxPool,
+)
 
 from heracles_mm import Heracles
 
 
 class HeraclesPyramid(nn.Module):
-    """(B, 3, H, W) -> five maps of equal width at strides 4 to 64, as FasterRCNN takes them."""
+    """(B, 3, H, W) -> five maps of one width at strides 4 to 64, for FasterRCNN."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.backbone = Heracles('nano', spectral_stages=2)
-        self.pyramid = FeaturePyramidNetwork(self.backbone.out_channels, width, LastLevelMaxPool())
+        channels = self.backbone.out_channels
+        self.pyramid = FeaturePyramidNetwork(channels, width, LastLevelMaxPool())
         self.out_channels = width  # FasterRCNN reads it
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
@@ -21,7 +25,8 @@ class HeraclesPyramid(nn.Module):
 
 
 torch.manual_seed(0)
-model = FasterRCNN(HeraclesPyramid(), 2, min_size=96, max_size=128, box_score_thresh=0.0)
+sizes = dict(min_size=96, max_size=128)
+model = FasterRCNN(HeraclesPyramid(), 2, **sizes, box_score_thresh=0.0)
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
 pictures, targets = [], []  # a bright square each, in pictures of two sizes

@@ -39,6 +39,13 @@ def train(args: argparse.Namespace) -> None:
         if not (args.resume or cfg.resume):
             raise UserError('--resume-schedule goes with --resume')
         cfg.resume_schedule = args.resume_schedule
+    if args.rehearse == 'off':
+        hooks = [
+            hook
+            for hook in cfg.get('custom_hooks') or ()
+            if common.type_name(hook) != 'RehearsalHook'
+        ]
+        cfg.custom_hooks = [*hooks, {'type': 'RehearsalHook', 'enabled': False}]
     common.check_data(NAME, cfg, STAGES if cfg.get('val_cfg') else STAGES[:1])
     common.default_loader_settings(cfg, STAGES)
     trusted = cfg.get('load_from') if args.trust_checkpoint else None
@@ -62,6 +69,8 @@ def _add_arguments(parser: OneLineParser) -> None:
         'ones of the config at the step reached'
     )
     parser.add_argument('--resume-schedule', choices=SCHEDULES, help=schedule)
+    rehearse = 'try one training step and one evaluation batch before the run (default: on)'
+    parser.add_argument('--rehearse', choices=['on', 'off'], default='on', help=rehearse)
 
 
 def _use_amp(cfg: Config) -> None:

@@ -14,7 +14,8 @@ from heracles_mm.datasets.scenes import GENERATOR_VERSION
 from heracles_mm.datasets.spec import ScenesSpec
 from heracles_mm.errors import CacheError
 
-MANIFEST = 'manifest.json'
+MANIFEST = 'checksum.json'
+"""Also a part of the folder's name: releases that check otherwise make scenes of their own."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def cache_root() -> Path:
 def scenes_folder(spec: ScenesSpec) -> Path:
     """Where the scenes of ``spec`` belong, whether they are there or not."""
     parts = hashlib.sha256(PARTS_FILE.read_bytes()).hexdigest()
-    identity = json.dumps([spec.as_dict(), GENERATOR_VERSION, parts], sort_keys=True)
+    identity = json.dumps([spec.as_dict(), GENERATOR_VERSION, parts, MANIFEST], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return cache_root() / f'scenes-{spec.num_train}-{spec.num_val}-{spec.size}px-{digest}'
 

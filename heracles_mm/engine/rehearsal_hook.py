@@ -15,6 +15,7 @@ from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import FlexibleRunner, Runner
 
+from heracles_mm.data_checks import CheckDataHook
 from heracles_mm.engine.random_state import random_state, set_random_state
 from heracles_mm.errors import UserError
 
@@ -108,7 +109,11 @@ def _batch(runner: Runner, stage: str) -> Any:
     for name in ('prefetch_factor', 'num_batch_per_epoch', 'persistent_workers'):
         options.pop(name, None)
     loader = runner.build_dataloader({**options, 'num_workers': 0}, seed=runner.seed)
-    return next(iter(loader))
+    batch = next(iter(loader))
+    for hook in runner.hooks:
+        if isinstance(hook, CheckDataHook):  # names the file of a wrong label before a loss fails
+            getattr(hook, f'before_{stage}_iter')(runner, 0, batch)
+    return batch
 
 
 def _check_save_best(runner: Runner, metrics: dict[str, Any] | None) -> None:

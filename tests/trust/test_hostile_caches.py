@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from heracles_mm.datasets import CacheError, ScenesSpec, ensure_scenes
+from heracles_mm.datasets.cache import MANIFEST
 
 pytestmark = pytest.mark.trust
 SPEC = ScenesSpec(num_train=3, num_val=2, size=64, object_px=(20, 40))
@@ -31,7 +32,7 @@ def test_what_a_link_points_to_is_neither_taken_nor_touched(what, outside, trust
     path = {
         'picture': picture,
         'folder of pictures': picture.parent,
-        'manifest': folder / 'manifest.json',
+        'manifest': folder / MANIFEST,
         'all': folder,
     }[what]
     link(path, outside if path.is_dir() else outside / 'precious')
