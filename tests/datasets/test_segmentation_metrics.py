@@ -72,5 +72,6 @@ def test_each_class_has_its_iou_and_their_mean_is_mmsegs():
 
 def test_a_misspelt_option_is_an_error():
     """IoUMetric itself swallows it."""
-    with pytest.raises(TypeError, match=r'no option ignored_index; it has classwise.* ignore_index'):
+    words = r'no option ignored_index; it has classwise.* ignore_index'
+    with pytest.raises(TypeError, match=words):
         FloorIoUMetric(ignored_index=0)
