@@ -13,7 +13,7 @@ from mmengine.evaluator import DumpResults
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.registry import HOOKS
-from mmengine.runner import FlexibleRunner, Runner
+from mmengine.runner import BaseLoop, FlexibleRunner, Runner
 
 from heracles_mm.data_checks import CheckDataHook
 from heracles_mm.engine.random_state import random_state, set_random_state
@@ -30,8 +30,8 @@ class RehearsalHook(Hook):
     Before training, a batch of the real data goes forward and backward through a copy of the model,
     then a batch of the validation data through prediction and the evaluators. What fails raises the
     libraries' own error. Weights, random numbers, the order of the data and the evaluators are
-    afterwards as if nothing had been. Sharded models, models with a ``train_step`` of their own and
-    runners that were not built from a config are left alone.
+    afterwards as if nothing had been. Left alone are sharded models, those with a ``train_step`` of
+    their own or a compiled ``forward``, and runners that were not built from a config.
 
     Args:
         enabled: False leaves the rehearsal out.
@@ -45,13 +45,27 @@ class RehearsalHook(Hook):
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
 
-    def before_train(self, runner: Runner) -> None:
-        """Rehearse."""
+    def before_run(self, runner: Runner) -> None:
+        """Rehearse when the loop of training starts, its weights loaded.
+
+        Not in a method of this hook: mmengine takes the traceback from a TypeError raised there.
+        """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         plain = getattr(type(model), 'train_step', None) is BaseModel.train_step
+        plain &= 'forward' not in vars(model)  # compiled, and bound to this very model
         known = isinstance(runner.cfg.get('train_dataloader'), dict)
-        if not (self.enabled and plain and known) or isinstance(runner, FlexibleRunner):
+        loop = None if isinstance(runner, FlexibleRunner) else runner._train_loop
+        if not (self.enabled and plain and known and isinstance(loop, BaseLoop)):
             return
+        run = loop.run
+
+        def rehearsed_run() -> Any:
+            self._rehearse(runner, model)
+            return run()
+
+        loop.run = rehearsed_run
+
+    def _rehearse(self, runner: Runner, model: Any) -> None:
         begin, numbers = time.monotonic(), random_state()
         try:
             with _quiet(runner.logger):
