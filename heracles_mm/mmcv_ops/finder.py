@@ -11,7 +11,7 @@ import sys
 
 
 class MmcvOperators:
-    """A finder for the one module `mmcv._ext`, behind all others: a compiled one wins."""
+    """A finder for the one module `mmcv._ext`, after all others: a compiled one wins."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
