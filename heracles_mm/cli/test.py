@@ -49,8 +49,8 @@ def test(args: argparse.Namespace) -> None:
         _draw_into(cfg, args.show_dir)
     if args.tta:
         _use_tta(cfg, args.config)
-    common.check_data(NAME, cfg, STAGES)
     common.default_loader_settings(cfg, STAGES)
+    common.check_data(NAME, cfg, STAGES)
     trusted = args.checkpoint if args.trust_checkpoint else None
     with common.open_runner(NAME, cfg, trusted) as runner:
         if args.out:

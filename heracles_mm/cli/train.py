@@ -46,8 +46,8 @@ def train(args: argparse.Namespace) -> None:
             if common.type_name(hook) != 'RehearsalHook'
         ]
         cfg.custom_hooks = [*hooks, {'type': 'RehearsalHook', 'enabled': False}]
-    common.check_data(NAME, cfg, STAGES if cfg.get('val_cfg') else STAGES[:1])
     common.default_loader_settings(cfg, STAGES)
+    common.check_data(NAME, cfg, STAGES if cfg.get('val_cfg') else STAGES[:1])
     trusted = cfg.get('load_from') if args.trust_checkpoint else None
     _take_up_seed(cfg, trusted)
     with common.open_runner(NAME, cfg, trusted) as runner:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DATASETS, TRANSFORMS
@@ -67,8 +68,7 @@ def check_data(cfg: Config, stages: tuple[str, ...], warn: Callable[[str], None]
         raise UsageError(f'check_data is {level!r}, and it can be {", ".join(LEVELS)}')
     if level == 'off' or any(os.environ.get(name, '0') != '0' for name in LOCAL_RANKS):
         return
-    model = repr(cfg.get('model'))
-    keys = {stage: repr((cfg.get(f'{stage}_dataloader'), model, level)) for stage in stages}
+    keys = {stage: _identity(cfg, stage, level) for stage in stages}
     warned: set[str] = set()
     with _undisturbed():
         for finding in _findings(cfg, tuple(s for s in stages if keys[s] not in _checked), level):
@@ -78,6 +78,14 @@ def check_data(cfg: Config, stages: tuple[str, ...], warn: Callable[[str], None]
                 warn(finding)
             warned.add(finding)
     _checked.update(keys.values())
+
+
+def _identity(cfg: Config, stage: str, level: str) -> str:
+    """All that decides what is found for a stage."""
+    options = ['model', 'data_preprocessor', f'{stage}_dataloader', f'{stage}_evaluator']
+    if stage != 'test':
+        options += ['train_cfg', 'val_cfg', 'param_scheduler', 'optim_wrapper']
+    return repr((os.getcwd(), level, [cfg.get(option) for option in options]))
 
 
 def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]:
@@ -112,7 +120,8 @@ def _undisturbed() -> Iterator[None]:
     enabled, state, arrays = gc.isenabled(), random.getstate(), np.random.get_state()
     gc.disable()
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):
+            yield
     finally:
         random.setstate(state)
         np.random.set_state(arrays)

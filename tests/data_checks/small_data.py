@@ -3,6 +3,7 @@
 import copy
 import json
 from pathlib import Path
+from traceback import walk_tb
 
 import numpy as np
 from mmengine.config import Config
@@ -154,12 +155,22 @@ def outcome(cfg: Config, stages=('train', 'val')) -> tuple[str | None, list[str]
     return None, warnings
 
 
-def fails_or(wrong, cfg: Config) -> bool:
-    """Whether a library fails, in its own code, or what it makes of the data is wrong."""
+def assert_refused(damage, words, wrong, cfg: Config) -> None:
+    """Do ``damage`` to sound data: the refusal has ``words``, and the library fails in its own code
+    or ``wrong`` finds that it makes nonsense of them."""
+    damage(cfg)
+    refusal, _ = outcome(cfg)
+    assert refusal is not None
+    for word in words:
+        assert word in refusal
     try:
-        return bool(wrong(cfg))
-    except Exception:
-        return True
+        assert wrong(cfg)
+    except Exception as error:
+        *_, (frame, _) = walk_tb(error.__traceback__)
+        place = Path(frame.f_code.co_filename).resolve()
+        assert not place.is_relative_to(Path(__file__).parent), (
+            f'the control itself fails: {error!r}'
+        )
 
 
 def option(name, value):

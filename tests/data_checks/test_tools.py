@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import runpy
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.registry import HOOKS
+from mmengine.runner import EpochBasedTrainLoop, set_random_seed
 from PIL import Image
 from small_data import outcome, write_maps
 
@@ -23,6 +25,7 @@ pytest.importorskip('mmseg')
 
 from heracles_mm.cli import train
 from heracles_mm.data_checks import CheckDataHook, content
+from heracles_mm.data_checks.findings import Odd
 from heracles_mm.errors import DataError
 
 ROOT = Path(__file__).parents[2]
@@ -110,7 +113,9 @@ def test_a_librarys_tool_trains_on_sound_data_and_prints_what_is_odd(config, tmp
     assert (tmp_path / 'w/iter_2.pth').is_file()
 
 
-def test_our_tool_looks_once_and_the_hook_trusts(config, monkeypatch, capfd):
+@pytest.mark.parametrize('library', ['mmseg', 'mmpretrain'])
+def test_our_tool_looks_once_and_the_hook_trusts(library, config, monkeypatch, capfd):
+    """Whatever the tool adds to a config before its runner is built."""
     looked = []
     findings = content._stage_findings
 
@@ -119,8 +124,39 @@ def test_our_tool_looks_once_and_the_hook_trusts(config, monkeypatch, capfd):
         return (yield from findings(cfg, stage, level, read))
 
     monkeypatch.setattr(content, '_stage_findings', counted)
+    if library == 'mmpretrain':
+        config = ROOT / 'configs' / 'heracles_nano_parts.py'
+        monkeypatch.setattr(EpochBasedTrainLoop, 'run', lambda loop: None)
     assert train.main([str(config), '--work-dir', 'w', '--check-data', 'full']) == 0
     assert looked == [('train', 'full'), ('val', 'full')]
+
+
+def test_another_evaluator_or_schedule_is_looked_at_anew(config):
+    """Of a second run in one process, such as a notebook's."""
+    cfg, warnings = Config.fromfile(config), []
+    content.check_data(cfg, ('train', 'val'), warnings.append)
+    before = len(warnings)
+    cfg.train_cfg.val_begin = 10**6
+    content.check_data(cfg, ('train', 'val'), warnings.append)
+    assert 'val_begin' in ' '.join(warnings[before:])
+
+
+def test_the_random_numbers_of_the_run_are_left_alone(config):
+    """Transforms that are tried draw from any of the three generators."""
+
+    def draw(*_):
+        yield Odd(str([random.random(), np.random.rand(), float(torch.rand(1))]))
+
+    def draws():
+        return random.random(), np.random.rand(), float(torch.rand(1))
+
+    set_random_seed(3)
+    expected = draws()
+    set_random_seed(3)
+    with pytest.MonkeyPatch.context() as to:
+        to.setattr(content, '_findings', draw)
+        content.check_data(Config.fromfile(config), ('test',), lambda finding: None)
+    assert draws() == expected
 
 
 def test_off_is_off_in_every_tool(config, tmp_path):
