@@ -23,6 +23,7 @@ TESTS = ['pytest>=8', 'hypothesis>=6', 'scipy', 'torch-dct']
 CORE = ['tests/spectral', 'tests/layers', 'tests/backbones']
 CLASSIFY = [
     'tests/classification',
+    'tests/token_labels',
     'tests/backbones/test_contract.py',
 ]
 WHOLE = [
