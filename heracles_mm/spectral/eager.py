@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as torch_module
 from torch.overrides import _get_current_function_mode
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
@@ -31,7 +31,7 @@ class AsMade(nn.Module):
         return (
             not is_traced()
             and not is_transformed()
-            and not _has_any_global_hook()
+            and not any(getattr(torch_module, f'_global{kind}') for kind in HOOKS)
             and all(_has_nothing_attached(module) for module in self.modules())
             and _layers(repr(self)) == _layers(self.made)
         )
