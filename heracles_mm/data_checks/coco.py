@@ -3,7 +3,8 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence, Sized
+from collections.abc import Generator, Iterator, Mapping, Sequence, Sized
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,12 +64,13 @@ class Use(NamedTuple):
 class Contents(NamedTuple):
     """What a data set holds: paths of pictures, and instances to train on with why others are not.
 
-    ``instances`` is None where that is not known.
+    ``instances`` is None where that is not known; ``names`` are those of pictures by their id.
     """
 
     pictures: Sequence[str] = ()
     instances: int | None = None
     left_out: str = ''
+    names: Mapping[Any, str] = MappingProxyType({})
 
 
 def coco_findings(use: Use, level: str, read: dict[str, Any]) -> Generator[str, None, Contents]:
@@ -97,6 +99,30 @@ def coco_findings(use: Use, level: str, read: dict[str, Any]) -> Generator[str, 
         yield finding
         return Contents()  # the other checks need the right form
     return (yield from _File(use, content).findings(level))
+
+
+def evaluator_findings(ann_file: str, names: Mapping[Any, str]) -> Iterator[str]:
+    """Find pictures that are evaluated and that the file of an evaluator does not have.
+
+    ``names`` are the file names of the pictures by their id.
+    """
+    try:
+        with open(ann_file, encoding='utf-8') as file:
+            listed = {image['id']: image['file_name'] for image in json.load(file)['images']}
+    except (OSError, ValueError, KeyError, TypeError):  # the evaluator says what is wrong
+        return
+    base = os.path.basename
+    for fault, others in (
+        ('does not list', [i for i in names if i not in listed]),
+        ('gives another name to', [i for i in names if base(listed.get(i, '')) != base(names[i])]),
+    ):
+        if others:
+            yield (
+                f'the evaluator reads {ann_file}, which {fault} {len(others)} of the {len(names)} '
+                f'pictures that are evaluated (the first is {names[others[0]]}, id {others[0]!r}): '
+                "give its ann_file and the data set's the same file"
+            )
+            return
 
 
 def _form_findings(path: str, content: Any) -> Iterator[str]:
@@ -179,7 +205,8 @@ class _File:
         instances = int(trained.sum())
         why = ', '.join(f'{n} with {WITHOUT[why]}' for why, n in self.left_out.items() if n)
         left_out = f'{len(trained)} annotations in {self.use.path}{", " if why else ""}{why}'
-        return Contents(pictures, instances, self.unused or left_out)
+        names = {image['id']: image['file_name'] for image in self.images}
+        return Contents(pictures, instances, self.unused or left_out, names)
 
     def _id_findings(self) -> Iterator[str]:
         path = self.use.path

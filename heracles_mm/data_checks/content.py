@@ -21,7 +21,7 @@ from heracles_mm.data_checks.classes import (
     numbering_findings,
     picture_files,
 )
-from heracles_mm.data_checks.coco import Contents, Use, coco_findings
+from heracles_mm.data_checks.coco import Contents, Use, coco_findings, evaluator_findings
 from heracles_mm.data_checks.config_options import config_findings
 from heracles_mm.data_checks.findings import LEVELS, Odd
 from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findings
@@ -163,6 +163,11 @@ def _stage_findings(
                 folders += classes
         held.append(contents)
         pictures += contents.pictures
+    if scope == 'mmdet' and all(contents.names for contents in held):
+        names = {key: name for contents in held for key, name in contents.names.items()}
+        for one in _coco_metrics(cfg, stage):
+            if (path := one.get('ann_file')) and path not in read:
+                yield from evaluator_findings(path, names)
     known = all(contents.instances is not None for contents in held)
     count = sum(contents.instances or 0 for contents in held)
     if scope == 'mmdet' and stage == 'train' and held and known and not count:
@@ -243,7 +248,7 @@ def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
         if isinstance(dataset, CocoPanopticDataset) or getattr(dataset, 'return_classes', False):
             return  # heads of things only, and heads of words
         coco = kind.load_data_list is CocoDataset.load_data_list
-        if coco and stage != 'train' and _by_coco_metric(cfg, stage):
+        if coco and stage != 'train' and _coco_metrics(cfg, stage):
             most = len(classes or ())  # a prediction beyond is an IndexError of CocoMetric
     elif cfg.default_scope == 'mmpretrain':
         from mmpretrain.datasets import CustomDataset
@@ -258,10 +263,10 @@ def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
     yield from class_findings(classes, counts, f'{stage}_dataloader', least, most)
 
 
-def _by_coco_metric(cfg: Config, stage: str) -> bool:
+def _coco_metrics(cfg: Config, stage: str) -> list[dict]:
     evaluators = cfg.get(f'{stage}_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    return any(str(one.get('type')).endswith('CocoMetric') for one in evaluators)
+    return [one for one in evaluators if str(one.get('type')).endswith('CocoMetric')]
 
 
 def _detection_findings(
@@ -287,13 +292,15 @@ def _detection_findings(
         masks=labels if labels is not None and labels.with_mask else None,
         loader=readers.loader,
         num_classes=min((number for _, number, _ in _model_class_counts(cfg)), default=None),
-        by_coco_metric=_by_coco_metric(cfg, stage),
+        by_coco_metric=bool(_coco_metrics(cfg, stage)),
         filter_cfg=dataset.filter_cfg,
         indices=dataset._indices,
         serialize_data=dataset.serialize_data,
         known_filter=kind.filter_data is CocoDataset.filter_data,
     )
     contents = yield from coco_findings(use, readers.level, read)
+    if not dataset.test_mode or dataset._indices is not None:  # fewer pictures than the file names
+        contents = contents._replace(names={})
     return contents if labels is not None else contents._replace(instances=None)
 
 

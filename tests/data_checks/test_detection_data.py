@@ -207,6 +207,30 @@ def a_prediction_is_no_category(cfg):
     metric.results2json([prediction], f'{cfg.val_dataloader.dataset.data_root}/out')
 
 
+def evaluator_of_training(cfg):
+    cfg.val_evaluator.ann_file = f'{cfg.train_dataloader.dataset.data_root}/train.json'
+
+
+def of_the_same_ids(cfg):
+    """As in a file of another split that is numbered anew from the same number."""
+    moved = {'image_id': lambda one: one['image_id'] + 100, 'bbox': [1, 1, 9, 9], 'area': 81}
+    change(cfg, images=each(id=lambda one: one['id'] + 100), annotations=each(**moved))
+    evaluator_of_training(cfg)
+
+
+def evaluated(cfg):
+    """The box AP of predictions that are the annotations of the val data."""
+    data = built(cfg, 'val')
+    metric = CocoMetric(ann_file=cfg.val_evaluator.ann_file)
+    metric.dataset_meta = data.metainfo
+    for item in data:
+        sample = item['data_samples']
+        boxes, classes = sample.gt_instances.bboxes.tensor, sample.gt_instances.labels
+        perfect = dict(bboxes=boxes, labels=classes, scores=torch.ones(len(boxes)))
+        metric.process({}, [dict(sample.metainfo, pred_instances=perfect)])
+    return metric.evaluate(len(data))['coco/bbox_mAP']
+
+
 REFUSED = {
     'empty': (text_of_file(''), ['train.json is empty'], every_item_is_made),
     'cut short': (
@@ -396,6 +420,16 @@ REFUSED = {
         lambda cfg: change(cfg, 'val', categories=lambda all: all[:1]),
         ['1 of the 2 classes', 'val.json', '(dog)'],
         a_prediction_is_no_category,
+    ),
+    'an evaluator of other pictures': (
+        evaluator_of_training,
+        ['train.json, which does not list 4 of the 4', 'val_101.jpg, id 101'],
+        evaluated,
+    ),
+    'an evaluator of other pictures with the same ids': (
+        of_the_same_ids,
+        ['gives another name to 4 of the 4', 'val_101.jpg'],
+        lambda cfg: evaluated(cfg) < 0.9,
     ),
     'a text for the classes': (
         option('train_dataloader.dataset.metainfo', dict(classes='cat')),
@@ -594,10 +628,15 @@ SOUND = {
         ['4 of the 4 pictures', '1000x1000 in the file and 64x48 as loaded'],
     ),
     'an evaluation without objects': (lambda cfg, root: change(cfg, 'val', annotations=[]), []),
+    'an evaluator of more pictures': (
+        lambda cfg, root: cfg.val_dataloader.dataset.update(indices=2),
+        [],
+    ),
     'an evaluation that never comes': (never_evaluated, ['classes']),
     'the same pictures evaluated': (
         lambda cfg, root: cfg.update(
-            val_dataloader=dict(dataset={**cfg.train_dataloader.dataset, 'test_mode': True})
+            val_dataloader=dict(dataset={**cfg.train_dataloader.dataset, 'test_mode': True}),
+            val_evaluator=None,
         ),
         ['4 of the 4 pictures to evaluate on', 'training pictures too'],
     ),
