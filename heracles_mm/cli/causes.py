@@ -26,7 +26,8 @@ def known_cause(error: Exception) -> str | None:
     if 'Expected more than 1 value per channel when training' in str(error):
         return (
             'a BatchNorm has one value for each channel, which has no variance: give '
-            'train_dataloader.batch_size at least 2, or the heads a norm of single pictures, '
+            'train_dataloader batch_size=2 or more, and drop_last=True where the last batch of an '
+            'epoch has one picture, or the heads a norm of single pictures, '
             "norm_cfg=dict(type='GN', num_groups=32)"
         )
     return _unknown_type(error) or _unread_picture(error) or _empty_dataset(error)

@@ -93,21 +93,27 @@ def label_findings(
         The paths of the pictures that are there.
     """
     names, labels = [], set()
-    with open(path, encoding='utf-8') as file:
-        for number, line in enumerate(file, start=1):
-            name, _, label = line.strip().rpartition(' ') if with_label else (line.strip(), '', '0')
-            if not name or not label.lstrip('+-').isdecimal():
-                yield f'line {number} of {path} is not "picture label": {line.strip()[:80]!r}'
-                return []
-            if train and (int(label) < 0 or int(label) >= (num_classes or float('inf'))):
-                allowed = 'from 0' if num_classes is None else f'0 to {num_classes - 1}'
-                yield (
-                    f'line {number} of {path} has the label {label}, and labels are {allowed}: '
-                    "correct it, or set the head's num_classes"
-                )
-                return []
-            names.append(os.path.join(folder, name))
-            labels.add(int(label))
+    try:
+        with open(path, encoding='utf-8') as file:
+            lines = [line.strip() for line in file]
+    except UnicodeDecodeError as error:
+        where = f'{error.reason} at byte {error.start}'
+        yield f'the list {path} is no text in UTF-8 ({where}): save it so'
+        return []
+    for number, line in enumerate(lines, start=1):
+        name, _, label = line.rpartition(' ') if with_label else (line, '', '0')
+        if not name or not label.lstrip('+-').isdecimal():
+            yield f'line {number} of {path} is not "picture label": {line[:80]!r}'
+            return []
+        if train and (int(label) < 0 or int(label) >= (num_classes or float('inf'))):
+            allowed = 'from 0' if num_classes is None else f'0 to {num_classes - 1}'
+            yield (
+                f'line {number} of {path} has the label {label}, and labels are {allowed}: '
+                "correct it, or set the head's num_classes"
+            )
+            return []
+        names.append(os.path.join(folder, name))
+        labels.add(int(label))
     if not names:
         yield f'the list {path} is empty: copy or make it again'
     if not with_label or num_classes is None:

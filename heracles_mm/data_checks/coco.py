@@ -1,6 +1,5 @@
 """An annotation file in COCO's form, before mmdet fails on it or passes over what is wrong."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence, Sized
@@ -9,16 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from heracles_mm.data_checks.coco_form import read_coco
 from heracles_mm.data_checks.findings import Odd, missing_files, missing_pictures, shortened
 from heracles_mm.data_checks.picture_files import loaded_sizes, orientation
-
-NUMBER, ID = (int, float), (int, float, str, type(None))
-NEEDED: dict[str, dict[str, Any]] = {
-    'images': {'id': ID, 'file_name': str, 'width': NUMBER, 'height': NUMBER},
-    'categories': {'id': ID, 'name': ID},
-    'annotations': {'id': ID, 'image_id': ID, 'category_id': ID},
-}
-"""What each entry of these lists must have."""
 
 WITHOUT = {
     'thin': 'a width or height below 1 px',
@@ -81,74 +73,10 @@ def coco_findings(use: Use, level: str, read: dict[str, Any]) -> Generator[str, 
     file's categories each other's names, and fails on other faults without naming the annotation.
     ``read`` keeps the content of the last file for a data set that names it again.
     """
-    path = use.path
-    try:
-        if path not in read:
-            read.clear()  # files are large
-            with open(path, encoding='utf-8') as file:
-                read[path] = json.load(file)
-        content = read[path]
-    except OSError as error:
-        yield f'the annotation file {path} cannot be read: {error.strerror}'
+    content = yield from read_coco(use.path, read)
+    if content is None:
         return Contents()
-    except ValueError as error:
-        broken = 'is empty' if os.path.getsize(path) == 0 else f'is not whole JSON ({error})'
-        yield f'the annotation file {path} {broken}: copy or make it again'
-        return Contents()
-    for finding in _form_findings(path, content):
-        yield finding
-        return Contents()  # the other checks need the right form
     return (yield from _File(use, content).findings(level))
-
-
-def evaluator_findings(ann_file: str, names: Mapping[Any, str]) -> Iterator[str]:
-    """Find pictures that are evaluated and that the file of an evaluator does not have.
-
-    ``names`` are the file names of the pictures by their id.
-    """
-    try:
-        with open(ann_file, encoding='utf-8') as file:
-            listed = {image['id']: image['file_name'] for image in json.load(file)['images']}
-    except (OSError, ValueError, KeyError, TypeError):  # the evaluator says what is wrong
-        return
-    base = os.path.basename
-    for fault, others in (
-        ('does not list', [i for i in names if i not in listed]),
-        ('gives another name to', [i for i in names if base(listed.get(i, '')) != base(names[i])]),
-    ):
-        if others:
-            yield (
-                f'the evaluator reads {ann_file}, which {fault} {len(others)} of the {len(names)} '
-                f'pictures that are evaluated (the first is {names[others[0]]}, id {others[0]!r}): '
-                "give its ann_file and the data set's the same file"
-            )
-            return
-
-
-def _form_findings(path: str, content: Any) -> Iterator[str]:
-    lists = content if isinstance(content, dict) else {}
-    lists = {'annotations': [], **lists}  # without them, every picture is one of background
-    if lacking := [key for key in NEEDED if not isinstance(lists.get(key), list)]:
-        yield (
-            f'the annotation file {path} has no list of {" and of ".join(lacking)}: it must be '
-            "COCO's instances, a dict of the lists images, annotations and categories"
-        )
-        return
-    for key, fields in NEEDED.items():
-        names = fields.keys()
-        for entry in lists[key]:
-            whole = isinstance(entry, dict) and names <= entry.keys()
-            if whole and all(isinstance(entry[name], kind) for name, kind in fields.items()):
-                continue
-            has = entry if isinstance(entry, dict) else {}
-            bad = [n for n in names if n not in has or not isinstance(has[n], fields[n])]
-            yield (
-                f'the annotation file {path} has an entry of {key} without a sound '
-                f'{shortened(bad)}: {str(entry)[:80]}'
-            )
-            return
-    if not lists['images']:
-        yield f'the annotation file {path} names no pictures: choose another or make it again'
 
 
 class _File:

@@ -42,6 +42,13 @@ def config_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
         yield from _lengths(cfg)
 
 
+def evaluators(cfg: Config, stage: str, kind: str) -> list[dict]:
+    """The options of those evaluators of ``stage`` whose type ends in ``kind``."""
+    found = cfg.get(f'{stage}_evaluator') or []
+    listed = found if isinstance(found, (list, tuple)) else [found]
+    return [one for one in listed if str(one.get('type')).endswith(kind)]
+
+
 def _picture_scale(preprocessor: dict) -> Iterator[str]:
     mean, std = (preprocessor.get(name) or () for name in ('mean', 'std'))
     if std and max(std) <= 1 and max(mean, default=0) <= 1:
@@ -66,8 +73,7 @@ def _class_numbers(
         )
         yield sentence if (model.get('train_cfg') or {}).get('augments') else Odd(sentence)
     for stage in stages:
-        evaluators = cfg.get(f'{stage}_evaluator') or []
-        for one in evaluators if isinstance(evaluators, list) else [evaluators]:
+        for one in evaluators(cfg, stage, 'Accuracy'):
             topk = one.get('topk', 1)
             most = topk if isinstance(topk, int) else max(topk, default=1)
             if most > classes:

@@ -21,8 +21,9 @@ from heracles_mm.data_checks.classes import (
     numbering_findings,
     picture_files,
 )
-from heracles_mm.data_checks.coco import Contents, Use, coco_findings, evaluator_findings
-from heracles_mm.data_checks.config_options import config_findings
+from heracles_mm.data_checks.coco import Contents, Use, coco_findings
+from heracles_mm.data_checks.coco_form import evaluator_findings
+from heracles_mm.data_checks.config_options import config_findings, evaluators
 from heracles_mm.data_checks.findings import LEVELS, Odd
 from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findings
 from heracles_mm.data_checks.picture_files import (
@@ -162,10 +163,11 @@ def _stage_findings(
                 )
                 folders += classes
         held.append(contents)
-        pictures += contents.pictures
+        if 'KFoldDataset' not in str(cfg.get(loader)):  # train and val are parts of one folder
+            pictures += contents.pictures
     if scope == 'mmdet' and all(contents.names for contents in held):
         names = {key: name for contents in held for key, name in contents.names.items()}
-        for one in _coco_metrics(cfg, stage):
+        for one in evaluators(cfg, stage, 'CocoMetric'):
             if (path := one.get('ann_file')) and path not in read:
                 yield from evaluator_findings(path, names)
     known = all(contents.instances is not None for contents in held)
@@ -248,7 +250,7 @@ def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
         if isinstance(dataset, CocoPanopticDataset) or getattr(dataset, 'return_classes', False):
             return  # heads of things only, and heads of words
         coco = kind.load_data_list is CocoDataset.load_data_list
-        if coco and stage != 'train' and _coco_metrics(cfg, stage):
+        if coco and stage != 'train' and evaluators(cfg, stage, 'CocoMetric'):
             most = len(classes or ())  # a prediction beyond is an IndexError of CocoMetric
     elif cfg.default_scope == 'mmpretrain':
         from mmpretrain.datasets import CustomDataset
@@ -261,12 +263,6 @@ def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
         elif kind.__module__.split('.')[0] in LIBRARIES:
             least = len(classes or ()) if classes == kind.METAINFO.get('classes') else 0
     yield from class_findings(classes, counts, f'{stage}_dataloader', least, most)
-
-
-def _coco_metrics(cfg: Config, stage: str) -> list[dict]:
-    evaluators = cfg.get(f'{stage}_evaluator') or []
-    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    return [one for one in evaluators if str(one.get('type')).endswith('CocoMetric')]
 
 
 def _detection_findings(
@@ -292,7 +288,7 @@ def _detection_findings(
         masks=labels if labels is not None and labels.with_mask else None,
         loader=readers.loader,
         num_classes=min((number for _, number, _ in _model_class_counts(cfg)), default=None),
-        by_coco_metric=bool(_coco_metrics(cfg, stage)),
+        by_coco_metric=bool(evaluators(cfg, stage, 'CocoMetric')),
         filter_cfg=dataset.filter_cfg,
         indices=dataset._indices,
         serialize_data=dataset.serialize_data,
@@ -357,7 +353,7 @@ def _classification_findings(
         if not pictures:
             yield f'{folder} holds no picture with a name that ends in {", ".join(endings)}'
     yield from _reading_findings(pictures, readers, folder)
-    return Contents(pictures), classes
+    return Contents(pictures if dataset._indices is None else ()), classes
 
 
 def _reading_findings(pictures: list[str], readers: _Readers, named_by: str) -> Iterator[str]:

@@ -4,16 +4,20 @@ mmengine stores nothing of a hook that does not do it itself: an EarlyStoppingHo
 patience from zero after each resume.
 """
 
+import pickle
+import random
 from collections import Counter, deque
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+import numpy as np
+import torch
 from mmengine.hooks import CheckpointHook, EMAHook, Hook, IterTimerHook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from heracles_mm.checkpoints.plain import NotPlainError, to_plain
+from heracles_mm.checkpoints.plain import NotPlainError, from_plain, to_plain
 from heracles_mm.errors import CheckpointError
 
 _STORED_ELSEWHERE: dict[type, set[str]] = {
@@ -86,7 +90,7 @@ class HookStates:
                 kind, copy = now = _copy(value)
                 if id(value) in of_run if stateful else key in begin and _same(begin[key], now):
                     continue
-                plain = kind is not _OBJECT and not isinstance(value, bool)
+                plain = _comes_back(kind, copy, begin.get(key, (None,))[0])
                 if hook in late or not (stateful or plain):
                     if type(hook).__module__.partition('.')[0] not in _LIBRARIES:
                         why = LATE if hook in late else type(value).__name__
@@ -176,7 +180,7 @@ def _copy(value: Any) -> tuple[Any, Any]:
     left_out: list[str] = []
     try:
         plain = to_plain(value, '', left_out)
-        if not left_out:
+        if not left_out and _same_types(value, from_plain(plain)):
             copy = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), plain)
             return type(value), copy
     except (NotPlainError, RecursionError):
@@ -185,9 +189,40 @@ def _copy(value: Any) -> tuple[Any, Any]:
         return _OBJECT, (id(value), [*map(id, value.values())])
     if isinstance(value, (list, tuple, set, deque)):
         return _OBJECT, (id(value), [*map(id, value)])
+    if isinstance(value, (random.Random, np.random.Generator, np.random.RandomState)):
+        return _OBJECT, (id(value), pickle.dumps(value))
+    if isinstance(value, torch.Generator):
+        return _OBJECT, (id(value), value.get_state().tolist())
     if type(value).__module__.partition('.')[0] in _LIBRARIES or isinstance(value, nn.Module):
         return _OBJECT, id(value)
     return _OBJECT, (id(value), {k: _mark(v) for k, v in getattr(value, '__dict__', {}).items()})
+
+
+def _same_types(value: Any, back: Any) -> bool:
+    """Whether what plain data hold comes ``back`` as it was, the outermost container apart."""
+    if isinstance(value, MutableMapping):
+        pairs = [*zip(value, back, strict=True), *zip(value.values(), back.values(), strict=True)]
+    elif isinstance(value, (list, tuple, deque)):
+        pairs = list(zip(value, back, strict=True))
+    elif isinstance(value, (set, frozenset)):
+        return {*map(type, value)} == {*map(type, back)}
+    else:
+        return True
+    return all(
+        (type(one) is type(other) or isinstance(one, np.generic)) and _same_types(one, other)
+        for one, other in pairs
+    )
+
+
+def _comes_back(kind: Any, copy: Any, begin: Any) -> bool:
+    """Whether an attribute of the type ``kind`` has it after a resume too.
+
+    The contents of a container go into the one that the hook has, if that is of its type.
+    """
+    if kind is _OBJECT or kind is bool:
+        return False
+    fills = kind is begin and issubclass(kind, (list, deque, MutableMapping, set))
+    return fills or issubclass(kind, np.generic) or type(from_plain(copy)) is kind
 
 
 def _mark(value: Any) -> Any:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import METRICS
 from small_data import assert_refused, built, classification_config, option, outcome, write_picture
 
 pytest.importorskip('mmpretrain')
@@ -67,6 +68,13 @@ def a_class_has_two_labels(cfg):
     return train.folder_to_idx['dog'] != val.folder_to_idx['dog']
 
 
+def the_metric_counts(cfg):
+    with METRICS.switch_scope_and_registry('mmpretrain') as registry:
+        metric = registry.build(cfg.val_evaluator)
+    metric.process({}, [dict(gt_label=torch.tensor([0]), pred_score=torch.ones(2))])
+    metric.evaluate(1)
+
+
 CASES_OF_LISTS = {
     'an empty list': ('', ['is empty']),
     'a label beyond the head': ('cat/1.png 0\ndog/1.png 2\n', ['line 2', 'labels are 0 to 1']),
@@ -77,7 +85,32 @@ CASES_OF_LISTS = {
     'a missing picture': ('cat/1.png 0\ncat/9.png 1\n', ['1 of the 2 pictures', 'train/cat/9.png']),
 }
 
+
+def latin(cfg):
+    lines('')(cfg)
+    (root(cfg) / 'list.txt').write_bytes('cat/é.png 0\n'.encode('latin-1'))
+
+
+def folds(cfg):
+    """Two parts of one folder, none of whose pictures is in both."""
+    folds = dict(type='KFoldDataset', dataset=cfg.train_dataloader.dataset, num_splits=2)
+    for stage in ('train', 'val'):
+        cfg[f'{stage}_dataloader'].dataset = dict(folds, test_mode=stage == 'val')
+
+
+def halves(cfg):
+    inner = cfg.train_dataloader.dataset
+    cfg.val_dataloader.dataset = dict(inner, indices=[2])
+    cfg.train_dataloader.dataset = dict(inner, indices=[0, 1])
+
+
 REFUSED = {
+    'a list in another encoding': (latin, ['list.txt is no text in UTF-8'], items_and_a_loss),
+    'more top classes than classes': (
+        option('val_evaluator', dict(type='Accuracy', topk=(1, 5))),
+        ['top 5 of 2 classes'],
+        the_metric_counts,
+    ),
     **{
         name: (lines(text), words, items_and_a_loss)
         for name, (text, words) in CASES_OF_LISTS.items()
@@ -182,6 +215,12 @@ SOUND = {
     'a data set with fewer classes of its own': (
         both(parts, option('model.head.num_classes', 12)),
         ['has 10 classes'],
+    ),
+    'folds of one folder': (folds, []),
+    'parts of one folder': (halves, []),
+    'a rank in a gallery that is larger than the classes': (
+        option('val_evaluator', [dict(type='RetrievalRecall', topk=[1, 10])]),
+        [],
     ),
     'the same picture under another name': (
         lambda cfg: (root(cfg) / 'val/dog/9.png').hardlink_to(root(cfg) / 'train/dog/1.png'),

@@ -1,8 +1,11 @@
 """What hooks keep comes back on resume, or the run says that it does not."""
 
 import itertools
-from collections import deque
+import random
+import re
+from collections import defaultdict, deque
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -73,6 +76,32 @@ class Loses(Hook):
         self.switched = True
         self.thing.count += 1
         self.list.append(Thing())
+
+
+class Point(NamedTuple):
+    x: int = 0
+
+
+@HOOKS.register_module()
+class Typed(Hook):
+    """Types that plain data do not have come back as they are, or are named."""
+
+    priority = 'NORMAL'
+
+    def __init__(self):
+        self.best = self.nothing = self.queue = None
+        self.point, self.frozen, self.counts = Point(), frozenset(), defaultdict(int)
+        self.paths, self.scalar, self.data = [], np.float64(0), b''
+        self.random, self.rng = random.Random(0), np.random.default_rng(0)
+        self.generator = torch.Generator()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.best, self.queue = Path('best.pth'), deque([1], maxlen=2)
+        self.point, self.frozen = Point(self.point.x + 1), frozenset({self.point.x})
+        self.counts[batch_idx] += 1
+        self.paths.append(Path(str(batch_idx)))
+        self.scalar, self.data = self.scalar + 1, bytes(2)
+        self.random.random(), self.rng.random(), torch.rand(1, generator=self.generator)
 
 
 @HOOKS.register_module()
@@ -172,6 +201,17 @@ def test_what_is_lost_is_named_once(toy):
     assert 'Loses' not in stored, "the run's own parts are stored once"
     _, (resumed,), _ = toy({'type': 'Loses'}, resume=checkpoint(runner))
     assert resumed.thing.count == 2
+
+
+def test_types_come_back_or_are_named(toy):
+    """A hook that reads the name of its path must not find a text."""
+    runner, _, said = toy({'type': 'Typed'})
+    lost = {'best', 'queue', 'point', 'frozen', 'paths', 'random', 'rng', 'generator'}
+    assert set(re.findall(r'Typed\.(\w+)', said)) == lost
+    _, (resumed,), said = toy({'type': 'Typed'}, resume=checkpoint(runner))
+    assert 'Typed (counts, scalar, data)' in said
+    assert resumed.scalar == 6 and type(resumed.counts) is defaultdict and resumed.data == bytes(2)
+    assert type(resumed.best) is type(Path()), 'after two more steps'
 
 
 def test_a_hook_whose_turn_comes_after_the_file_is_named(toy):

@@ -7,8 +7,10 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, METRICS, MODELS
+from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
@@ -72,7 +74,44 @@ class Nothing(Mean):
         return {}
 
 
-def runner(folder, *, hook, model=None, workers=0, by_epoch=False, metric='Mean', **checkpoint):
+@HOOKS.register_module('RehearsedWeight')
+class SetsWeight(Hook):
+    """Gives the model what it needs in ``before_train``, as a user's hook may."""
+
+    priority = 'LOWEST'
+
+    def before_train(self, runner):
+        runner.model.scale = 1.0
+
+
+@MODELS.register_module('RehearsedScaled')
+class Scaled(Net):
+    """It reads what a hook sets and what mmengine writes when training begins."""
+
+    def forward(self, inputs, count, mode='tensor'):
+        hub = MessageHub.get_current_instance()
+        assert hub.get_info('iter') < hub.get_info('max_iters')
+        return super().forward([self.scale * one for one in inputs], count, mode)
+
+
+@MODELS.register_module('RehearsedBatch')
+class Batch(Net):
+    """It needs two pictures of a batch, as a BatchNorm of single values does."""
+
+    def forward(self, inputs, count, mode='tensor'):
+        if mode == 'loss' and len(inputs) == 1:
+            raise ZeroDivisionError('one picture')
+        return super().forward(inputs, count, mode)
+
+
+MISSPELT = {'monitor': 'toy/meen', 'rule': 'greater'}
+EARLY = {'type': 'EarlyStoppingHook', **MISSPELT}
+PLATEAU = {'type': 'ReduceOnPlateauParamScheduler', 'param_name': 'lr', **MISSPELT}
+
+
+def runner(
+    folder, *, hook, model=None, workers=0, by_epoch=False, metric='Mean', more=None, **checkpoint
+):
     torch.manual_seed(0)
     loader = {
         'batch_size': 4,
@@ -103,6 +142,8 @@ def runner(folder, *, hook, model=None, workers=0, by_epoch=False, metric='Mean'
             log_level='ERROR',
         )
     )
+    for key, value in (more or {}).items():
+        cfg.merge_from_dict({key: value})
     return Runner.from_cfg(cfg)
 
 
@@ -142,6 +183,68 @@ def test_a_metric_that_nobody_gives_is_named_with_those_that_are(tmp_path):
     run = runner(tmp_path / 'best', hook=True, save_best='toy/top5', rule='greater')
     with pytest.raises(UserError, match=r"save_best is 'toy/top5'.*toy/mean, toy/count"):
         run.train()
+
+
+@pytest.mark.parametrize(
+    ('waits', 'more'),
+    [
+        (
+            'EarlyStoppingHook',
+            {'custom_hooks': [{'type': 'RehearsalHook'}, EARLY]},
+        ),
+        (
+            'ReduceOnPlateauParamScheduler',
+            {'param_scheduler': [PLATEAU]},
+        ),
+    ],
+)
+def test_everybody_who_waits_for_a_metric_is_asked(waits, more, tmp_path):
+    """mmengine stops with a KeyError after the first evaluation, or never stops early."""
+    run = runner(tmp_path / waits[:5], hook=True, by_epoch=True, more=more)
+    with pytest.raises(UserError, match=rf"{waits}.monitor is 'toy/meen'.*toy/mean, toy/count"):
+        run.train()
+
+
+def test_a_best_without_a_rule_fails_before_the_first_step(tmp_path):
+    """mmengine says so after the first epoch."""
+    run = runner(tmp_path / 'rule', hook=True, save_best='auto')
+    with pytest.raises(ValueError, match='rule must be specified'):
+        run.train()
+    assert run.iter == 0
+
+
+def test_what_is_there_when_training_begins_is_there(tmp_path):
+    """Hooks have done what they do in before_train, and the message hub has the numbers."""
+    hooks = {'custom_hooks': [{'type': 'RehearsalHook'}, {'type': 'RehearsedWeight'}]}
+    for by_epoch in (True, False):
+        model = {'type': 'RehearsedScaled'}
+        folder = tmp_path / f'set_{by_epoch}'
+        run = runner(folder, hook=True, model=model, by_epoch=by_epoch, more=hooks)
+        run.train()
+        assert run.iter > 0
+
+
+def test_a_last_batch_of_one_picture_is_tried(tmp_path):
+    """Of 12 pictures, 11 by 11 leave one."""
+    model, size = {'type': 'RehearsedBatch'}, {'train_dataloader.batch_size': 11}
+    run = runner(tmp_path / 'one', hook=True, model=model, by_epoch=True, more=size)
+    with pytest.raises(ZeroDivisionError, match='one picture'):
+        run.train()
+    assert run.iter == 0
+    dropped = {**size, 'train_dataloader.drop_last': True}
+    run = runner(tmp_path / 'dropped', hook=True, model=model, by_epoch=True, more=dropped)
+    run.train()
+    assert run.iter == 2
+
+
+def test_an_epoch_without_a_step_is_refused(tmp_path):
+    """mmengine evaluates and writes a checkpoint of weights that were never trained."""
+    more = {'train_dataloader.batch_size': 13, 'train_dataloader.drop_last': True}
+    with pytest.raises(UserError, match='no step: train_dataloader has 12 pictures, batch_size=13'):
+        runner(tmp_path / 'none', hook=True, by_epoch=True, more=more).train()
+    control = runner(tmp_path / 'control', hook=False, by_epoch=True, more=more)
+    control.train()
+    assert control.iter == 0
 
 
 @pytest.mark.parametrize(
