@@ -20,6 +20,7 @@ CONFIGS = {
     path.stem: path
     for path in sorted((Path(__file__).parents[2] / 'configs').glob('*.py'))
     if Config.fromfile(path, import_custom_modules=False).default_scope == 'mmpretrain'
+    and not path.stem.startswith('convnext')  # mmpretrain's own
 }
 
 

@@ -27,6 +27,9 @@ ROOTS = (
     'CIFAR100_ROOT',
     'FLOWERS102_ROOT',
     'CARS_ROOT',
+    'IMAGENETTE_ROOT',
+    'PENN_FUDAN_ROOT',
+    'CAMVID_ROOT',
     'PICTURES',
     'TOKEN_LABELS',
 )
@@ -44,7 +47,8 @@ def make_data(folder: Path) -> None:
     (folder / 'cars_annos.mat').touch()
     (folder / 'annotations').mkdir()
     nothing = json.dumps(dict(images=[], annotations=[], categories=[]))
-    (folder / 'annotations' / 'instances_val2017.json').write_text(nothing)
+    for name in ('instances_val2017.json', 'val.json'):  # of COCO and Penn-Fudan
+        (folder / 'annotations' / name).write_text(nothing)
 
 
 @contextmanager

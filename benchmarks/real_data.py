@@ -1,0 +1,145 @@
+"""Runs on public data of real pictures: each (task, model, seed) once, under one recipe a task.
+
+    IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... CAMVID_ROOT=... \
+    python benchmarks/real_data.py [--tasks camvid ...] [--models heracles ...] [--seeds 0]
+
+A run is tools/train.py with a config of ours in a process of its own. It leaves one file,
+benchmarks/results/TASK_MODEL_SEED.json: scores, curve, seconds, machine, parameters, multiply-adds,
+command and commit. What has its file is left out, and a run that was stopped goes on at its last
+checkpoint in --work-dir. benchmarks/results_page.py makes docs/results.md of the files.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from common import log, options
+
+from heracles_mm.benchmark.machine import environment
+from heracles_mm.visualization import read_scalars
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / 'benchmarks' / 'results'
+
+
+class Task(NamedTuple):
+    """A recipe: the end of its configs' names, what is measured, and the task it starts from.
+
+    ``shape`` (height, width) is of the picture whose multiply-adds are counted; ``tested`` is for
+    data with a test split, on which the last checkpoint is evaluated.
+    """
+
+    config: str
+    shape: tuple[int, int]
+    measures: tuple[str, ...]
+    after: str = ''
+    tested: bool = False
+
+
+BOXES = ('coco/bbox_mAP', 'coco/segm_mAP')
+TASKS = {
+    'imagenette_5e': Task('nano_imagenette_5e', (128, 128), ('accuracy/top1',)),
+    'imagenette_20e': Task('nano_imagenette', (128, 128), ('accuracy/top1',)),
+    'penn_fudan': Task('nano_pennfudan', (448, 448), BOXES),
+    'penn_fudan_pretrained': Task('nano_pennfudan', (448, 448), BOXES, 'imagenette_20e'),
+    'camvid': Task('nano_camvid', (360, 480), ('mIoU',), tested=True),
+    'camvid_pretrained': Task('nano_camvid', (360, 480), ('mIoU',), 'imagenette_20e', tested=True),
+}
+HEADS = {'penn_fudan': 'mask_rcnn_', 'camvid': 'upernet_'}
+
+
+def tool(name: str, *args: object, output: Path | None = None) -> str:
+    """Run one of our command lines; what it prints, also in the file ``output``."""
+    command = [sys.executable, '-m', f'heracles_mm.cli.{name}', *map(str, args)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if output:
+        output.write_text(done.stdout)
+    if done.returncode:
+        print(*done.stdout.splitlines()[-12:], sep='\n', file=sys.stderr)
+        sys.exit(f'real_data: error: {shlex.join(command)} failed')
+    return done.stdout
+
+
+def run(name: str, model: str, seed: int, work: Path) -> dict[str, Any]:
+    """Train what is left to train of a run, and return its results."""
+    task, folder = TASKS[name], work / f'{name}_{model}_{seed}'
+    config = f'configs/{HEADS.get(name.removesuffix("_pretrained"), "")}{model}_{task.config}.py'
+    settings = [f'randomness.seed={seed}']
+    if task.after:
+        start = last_checkpoint(work / f'{task.after}_{model}_{seed}')
+        init = {'type': 'Pretrained', 'prefix': 'backbone.', 'checkpoint': start}
+        settings += [f'model.backbone.init_cfg.{key}={value}' for key, value in init.items()]
+    begun = ['--resume'] if (folder / 'last_checkpoint').exists() else []
+    command = [config, '--work-dir', folder, *begun, '--cfg-options', *settings]
+    folder.mkdir(parents=True, exist_ok=True)
+    tool('train', *command, output=folder / f'{datetime.now():%Y%m%d_%H%M%S}.txt')
+    scalars = sorted(folder.glob('*/vis_data/scalars.json'))
+    curves: dict[str, list] = {}
+    for measure in task.measures:
+        points = {step: value for file in scalars for step, value in found(file, measure)}
+        curves[measure] = sorted(points.items())
+    scores = {measure: points[-1][1] for measure, points in curves.items()}
+    if task.tested:
+        printed = tool('test', config, last_checkpoint(folder), '--work-dir', folder, '--json')
+        scores = {f'test {m}': json.loads(printed.splitlines()[-1])[m] for m in task.measures}
+    count = tool('get_flops', config, '--device', 'cpu', '--shape', *task.shape, '--json')
+    counted = json.loads(count.splitlines()[-1])
+    return {
+        'task': name,
+        'model': model,
+        'seed': seed,
+        'scores': scores,
+        'curves': curves,
+        'seconds': round(sum(map(seconds, scalars))),
+        'parameters': counted['parameters'],
+        'multiply_adds': counted['total'],
+        'shape': task.shape,
+        'machine': environment(torch.device('cuda' if torch.cuda.is_available() else 'cpu')),
+        'command': f'python tools/train.py {config} --cfg-options {settings[0]}',
+        'starts_from': task.after,
+        'commit': subprocess.check_output(['git', 'rev-parse', 'HEAD'], text=True).strip(),
+        'date': f'{datetime.now():%Y-%m-%d}',
+    }
+
+
+def found(scalars: Path, measure: str) -> list[tuple[int, float]]:
+    """Points of a scalar, none where the process was stopped before the first."""
+    return read_scalars(scalars, measure) if measure in scalars.read_text() else []
+
+
+def last_checkpoint(folder: Path) -> Path:
+    return folder / Path((folder / 'last_checkpoint').read_text()).name
+
+
+def seconds(scalars: Path) -> float:
+    """From the start of a process, which names its folder, to its last logged value."""
+    begin = datetime.strptime(scalars.parents[1].name, '%Y%m%d_%H%M%S')
+    return scalars.stat().st_mtime - begin.timestamp()
+
+
+def main() -> None:
+    names, models = list(TASKS), ['heracles', 'hamsa', 'convnext']
+    work = Path('work_dirs/real_data')
+    args = options(__doc__, tasks=names, models=models, seeds=[0], work_dir=work, results=RESULTS)
+    os.chdir(ROOT)
+    args.results.mkdir(exist_ok=True)
+    for name in args.tasks:
+        for seed in args.seeds:
+            for model in args.models:
+                file = args.results / f'{name}_{model}_{seed}.json'
+                if file.exists():
+                    continue
+                log(file.stem)
+                result = run(name, model, seed, args.work_dir)
+                file.write_text(json.dumps(result, indent=1) + '\n')
+                print(file.stem, result['scores'], f'{result["seconds"]} s', flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,11 @@
+# Classifier, HAMSA-nano, Imagenette, 20 epochs, batch 64, AdamW 2e-3, gradient clip 1.0: from
+# random weights at 128 px (the recipe is assumed).
+_base_ = [
+    './_base_/models/pooled_classifier.py',
+    './_base_/datasets/imagenette.py',
+    './_base_/schedules/imagenette.py',
+]
+
+model = dict(
+    backbone=dict(type='Hamsa', arch='nano', img_size=128, out_indices=(3,), drop_path_rate=0.0),
+)
