@@ -30,6 +30,11 @@ def known_cause(error: Exception) -> str | None:
             'epoch has one picture, or the heads a norm of single pictures, '
             "norm_cfg=dict(type='GN', num_groups=32)"
         )
+    if '`epoch_length` must be a positive integer, but got 0' in str(error):
+        return (
+            'an epoch has no step: train_dataloader has fewer pictures than its batch_size, and '
+            'drop_last=True: give a smaller batch_size, or drop_last=False'
+        )
     return _unknown_type(error) or _unread_picture(error) or _empty_dataset(error)
 
 

@@ -1,0 +1,163 @@
+"""Make docs/results.md, its picture and README's table of the files in benchmarks/results.
+
+python benchmarks/results_page.py [--results FOLDER] [--page FILE] [--picture FILE]
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from common import mean_curve, options
+from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parents[1]
+Runs = dict[str, dict[str, list[dict[str, Any]]]]  # task -> model -> its seeds
+
+MODELS = {
+    'heracles': 'Heracles-nano',
+    'hamsa': 'HAMSA-nano',
+    'convnext': "ConvNeXt of Heracles-nano's size",
+    'convnext_nano_wide': "ConvNeXt of HAMSA-nano's size",
+}
+MEASURES = {
+    'accuracy/top1': ('top-1, %', 1),
+    'coco/bbox_mAP': ('box AP', 100),
+    'coco/segm_mAP': ('mask AP', 100),
+    'test mIoU': ('mIoU on test', 1),
+    'mIoU': ('mIoU on val', 1),
+}
+"""Their names, and what takes them to a scale of 100."""
+
+TITLES = {
+    'imagenette_5e': 'Imagenette, 128 px, 5 epochs from random weights',
+    'imagenette_20e': 'Imagenette, 128 px, 20 epochs from random weights',
+    'penn_fudan': 'Penn-Fudan, Mask R-CNN from random weights',
+    'penn_fudan_pretrained': 'Penn-Fudan, Mask R-CNN from the weights of Imagenette, 20 epochs',
+    'camvid': 'CamVid, UperNet from random weights',
+    'camvid_pretrained': 'CamVid, UperNet from the weights of Imagenette, 20 epochs',
+}
+LEADERBOARD = 'Imagenette leaderboard (github.com/fastai/imagenette), ResNets of 20M+ parameters'
+TUTORIAL = (
+    'torchvision tutorial, Mask R-CNN R50 (44M) from COCO weights, 10 epochs, a split of its own'
+)
+PUBLISHED = {
+    'imagenette_5e': [f'{LEADERBOARD}, 5 epochs: 85.8'],
+    'imagenette_20e': [f'{LEADERBOARD}, 20 epochs: 91.6'],
+    'penn_fudan_pretrained': [f'{TUTORIAL}: box AP 80, mask AP 76'],
+    'camvid': [
+        'ENet (0.4M): 52.1, FC-DenseNet56 (1.5M): 58.9, FC-DenseNet103 (9.4M): 66.9, all from '
+        'random weights (arXiv 1606.02147, 1611.09326)'
+    ],
+    'camvid_pretrained': ['SegNet (29.5M) from ImageNet weights: 46.4 (arXiv 1511.00561)'],
+}
+
+
+def read(folder: Path) -> Runs:
+    """The runs in the order of TITLES and MODELS."""
+    found = [json.loads(file.read_text()) for file in sorted(folder.glob('*.json'))]
+    runs: Runs = {task: defaultdict(list) for task in TITLES}
+    for model in MODELS:
+        for one in found:
+            if one['model'] == model:
+                runs[one['task']][model].append(one)
+    return {task: models for task, models in runs.items() if models}
+
+
+def score(seeds: list[dict], measure: str) -> str:
+    """Mean and range over seeds, on a scale of 100."""
+    values = [one['scores'][measure] * MEASURES[measure][1] for one in seeds]
+    spread = f' ({min(values):.1f} to {max(values):.1f})' if len(values) > 1 else ''
+    return f'{mean(values):.1f}{spread}'
+
+
+def better_peers(runs: Runs) -> Iterator[str]:
+    """A sentence on each measure in which a peer is ahead of a family of ours of its size."""
+    for task, models in runs.items():
+        for ours, peer in (('heracles', 'convnext'), ('hamsa', 'convnext_nano_wide')):
+            if ours in models and peer in models:
+                for measure in models[ours][0]['scores']:
+                    mine, its = (
+                        mean(one['scores'][measure] for one in models[name])
+                        for name in (ours, peer)
+                    )
+                    if its > mine:
+                        yield (
+                            f'{TITLES[task]}: {MODELS[peer]} {score(models[peer], measure)}, '
+                            f'{MODELS[ours]} {score(models[ours], measure)} '
+                            f'({MEASURES[measure][0]})'
+                        )
+
+
+def table(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
+    measures = list(next(iter(models.values()))[0]['scores'])
+    names = [MEASURES[measure][0] for measure in measures]
+    yield f'| | {" | ".join(names)} | seeds | parameters | G multiply-adds | minutes | processor |'
+    yield '|---' * (len(names) + 6) + '|'
+    for model, seeds in models.items():
+        first = seeds[0]
+        cells = [score(seeds, measure) for measure in measures]
+        cells += [str(len(seeds)), f'{first["parameters"] / 1e6:.2f}M']
+        cells += [f'{first["multiply_adds"] / 1e9:.2f}']
+        cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}']
+        cells += [', '.join(sorted({one['machine']['cpu'] for one in seeds}))]
+        yield f'| {MODELS[model]} | {" | ".join(cells)} |'
+    yield ''
+    yield from (f'Published: {line}.' for line in PUBLISHED.get(task, ()))
+    yield ''
+    height, width = first['shape']
+    yield f'Multiply-adds are of {height}x{width} px. `{first["command"]}`, commit {first["commit"][:7]}.'
+
+
+def page(runs: Runs) -> str:
+    lines = [
+        '# Results on real pictures',
+        '',
+        'Public data of small size, one recipe a task, whatever the model; each figure is of a run of '
+        '`benchmarks/real_data.py`, whose file is in `benchmarks/results`, and '
+        '`benchmarks/results_page.py` makes this page of them. Nothing here is a result on ImageNet, '
+        'COCO or ADE20K. The last checkpoint counts; no test-time tricks. The data and how to fetch '
+        'them: [public_data.md](public_data.md).',
+        '',
+        '## Where a peer is better',
+        '',
+        *([f'* {one}' for one in better_peers(runs)] or ['Nowhere in the runs below.']),
+    ]
+    for task, models in runs.items():
+        lines += ['', f'## {TITLES[task]}', '', *table(task, models)]
+    return '\n'.join([*lines, '', '![curves](images/results.png)', ''])
+
+
+def draw(runs: Runs, picture: Path) -> None:
+    """The curve of the first measure of each task, the mean over seeds."""
+    figure = Figure(figsize=(10, 3.2 * ((len(runs) + 1) // 2)), layout='constrained')
+    for i, (task, models) in enumerate(runs.items()):
+        axes = figure.add_subplot((len(runs) + 1) // 2, 2, i + 1)
+        for model, seeds in models.items():
+            measure = next(iter(seeds[0]['curves']))
+            axes.plot(
+                *zip(*mean_curve([one['curves'][measure] for one in seeds])), label=MODELS[model]
+            )
+        axes.set_title(TITLES[task], fontsize=9)
+        axes.set_ylabel(MEASURES[measure][0])
+        axes.legend(fontsize=7)
+    figure.savefig(picture, dpi=110)
+
+
+def main() -> None:
+    args = options(
+        __doc__,
+        results=ROOT / 'benchmarks/results',
+        page=ROOT / 'docs/results.md',
+        picture=ROOT / 'docs/images/results.png',
+    )
+    runs = read(args.results)
+    args.page.write_text(page(runs))
+    draw(runs, args.picture)
+    print(args.page)
+
+
+if __name__ == '__main__':
+    main()
