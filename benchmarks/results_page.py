@@ -108,18 +108,18 @@ def table(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
     yield from (f'Published: {line}.' for line in PUBLISHED.get(task, ()))
     yield ''
     height, width = first['shape']
-    yield f'Multiply-adds are of {height}x{width} px. `{first["command"]}`, commit {first["commit"][:7]}.'
+    yield f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.'
 
 
 def page(runs: Runs) -> str:
     lines = [
         '# Results on real pictures',
         '',
-        'Public data of small size, one recipe a task, whatever the model; each figure is of a run of '
-        '`benchmarks/real_data.py`, whose file is in `benchmarks/results`, and '
-        '`benchmarks/results_page.py` makes this page of them. Nothing here is a result on ImageNet, '
-        'COCO or ADE20K. The last checkpoint counts; no test-time tricks. The data and how to fetch '
-        'them: [public_data.md](public_data.md).',
+        'Public data of small size, one recipe a task, whatever the model. Each figure is of a run '
+        'of `benchmarks/real_data.py`, whose file is in `benchmarks/results` with its commit, and '
+        '`benchmarks/results_page.py` makes this page of them. Nothing here is a result on '
+        'ImageNet, COCO or ADE20K. The last checkpoint counts; no test-time tricks. The data and '
+        'how to fetch them: [public_data.md](public_data.md).',
         '',
         '## Where a peer is better',
         '',

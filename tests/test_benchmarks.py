@@ -1,12 +1,15 @@
 """The scripts whose figures the documents quote still run (small; no figure is judged)."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
 
@@ -99,9 +102,52 @@ def test_pretraining_gain_keeps_what_is_finished(tmp_path):
 def test_data_check_cost_measures_every_level():
     pytest.importorskip('mmdet')
     size = '--pictures', 20, '--annotations', 40
-    printed = run('data_check_cost.py', *size, '--levels', 'mmdet', 'full')
+    printed = run('data_check_cost.py', *size, '--levels', 'mmdet', 'full', 'start')
     rows = [line.split()[:2] for line in printed.splitlines()[2:]]
-    assert rows == [["mmdet's", 'own'], ['--check-data', 'full']]
+    assert rows == [["mmdet's", 'own'], ['--check-data', 'full'], ['a', 'start']]
+
+
+def test_reported_cases_show_how_each_ends(tmp_path):
+    """The last tool's exit code, or the script's own, and its last words."""
+    for name, script in {'good': 'echo fine', 'bad': 'echo why; echo rc=2; touch made'}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'run.sh').write_text(f'cd "$(dirname "$0")"; test -d $REPO; {script}')
+    lines = run('reported_cases.py', '--cases', tmp_path).splitlines()
+    assert [line.split() for line in lines] == [['bad', '2', 'why'], ['good', '0', 'fine']]
+    assert not (tmp_path / 'bad' / 'made').exists()
+
+
+@pytest.mark.slow
+def test_real_data_keeps_what_is_finished(tmp_path, monkeypatch):
+    """A run leaves one file; without it the run ends again where its checkpoint is."""
+    pytest.importorskip('mmpretrain')
+    rng = np.random.default_rng(0)
+    for split, count in (('train', 7), ('val', 1)):
+        for label in range(10):
+            folder = tmp_path / 'data' / split / f'n{label}'
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f'{i}.jpg')
+    monkeypatch.setenv('IMAGENETTE_ROOT', f'{tmp_path}/data')
+    args = ['--tasks', 'imagenette_5e', '--models', 'heracles', '--results', tmp_path / 'results']
+    args += ['--work-dir', tmp_path / 'runs']
+    assert 'imagenette_5e_heracles_0' in run('real_data.py', *args)
+    file = tmp_path / 'results' / 'imagenette_5e_heracles_0.json'
+    first = json.loads(file.read_text())
+    assert [step for step, _ in first['curves']['accuracy/top1']] == [1, 2, 3, 4, 5]
+    assert first['parameters'] < 2.5e6
+    assert run('real_data.py', *args) == ''
+    file.unlink()
+    run('real_data.py', *args)
+    assert json.loads(file.read_text())['curves'] == first['curves']
+
+
+def test_the_page_of_results_is_that_of_the_files(tmp_path):
+    """docs/results.md is made, never written."""
+    run('results_page.py', '--page', tmp_path / 'page.md', '--picture', tmp_path / 'page.png')
+    written = BENCHMARKS.parent / 'docs' / 'results.md'
+    assert (tmp_path / 'page.md').read_text() == written.read_text()
 
 
 def test_padding_compares_batches(tmp_path, monkeypatch):

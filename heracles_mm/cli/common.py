@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,15 @@ import heracles_mm.engine  # noqa: F401  (registers our hooks)
 from heracles_mm import data_checks
 from heracles_mm.checkpoints import check_checkpoint_file, read_plain_checkpoints_only
 from heracles_mm.cli.running import print_line
+from heracles_mm.data_checks.paths import ENVIRONMENT_VARIABLE
 from heracles_mm.engine.launchers import prepare_launcher
 from heracles_mm.errors import UserError
 from heracles_mm.installation import LIBRARIES, installed, overwritten, refused
+
+SLASHES = (
+    'which mmengine takes for part of a pattern when it puts variables into a config: write / for '
+    'it, or give the path with --cfg-options'
+)
 
 
 def read_config(args: argparse.Namespace, *needed: str) -> Config:
@@ -36,6 +43,8 @@ def read_config(args: argparse.Namespace, *needed: str) -> Config:
         cfg = Config.fromfile(path)
     except FileNotFoundError as error:
         raise UserError(f'the config {path} names a file that does not exist: {error}') from error
+    except re.error as error:
+        raise UserError(f'the config {path} has a variable with a backslash, {SLASHES}') from error
     except ImportError as error:
         cause: BaseException = error
         while type(cause) is ImportError and cause.__context__:  # mmengine's, of custom_imports
@@ -43,6 +52,9 @@ def read_config(args: argparse.Namespace, *needed: str) -> Config:
         if not isinstance(cause, ModuleNotFoundError):
             raise
         raise UserError(f'the config {path} needs an import that fails: {cause}') from error
+    for name, _ in ENVIRONMENT_VARIABLE.findall(cfg.text):
+        if '\\' in os.environ.get(name, ''):
+            raise UserError(f'the environment variable {name} has a backslash, {SLASHES}')
     if args.cfg_options:
         try:
             cfg.merge_from_dict(args.cfg_options)

@@ -17,7 +17,8 @@ LIBRARIES = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'mmpretrain', 'heracles_mm')
 DOWNLOADS_ITSELF = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
 """mmpretrain's data sets that fetch their files when ``data_root`` lacks them."""
 
-_ENVIRONMENT_VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(\S*?)\s*[\'"]?\}\}')
+ENVIRONMENT_VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(\S*?)\s*[\'"]?\}\}')
+"""mmengine's form of a variable and its default in a config's text."""
 """mmengine's substitution in a config's text: ``{{$NAME:default}}``."""
 
 
@@ -50,7 +51,7 @@ def _missing_text(cfg: Config, missing: list[tuple[str, str, str]]) -> str:
     part = re.sub(r'\.(dataset|ann_file)\b.*', '', option)
     others = len({path for path, _, _ in missing}) - 1
     more = f' (and {others} more path{"s" if others > 1 else ""} of the config)' if others else ''
-    variables = _ENVIRONMENT_VARIABLE.findall(cfg.text)  # of the config's bases too
+    variables = ENVIRONMENT_VARIABLE.findall(cfg.text)  # of the config's bases too
     starts = {name: os.environ.get(name, default) for name, default in variables}
     variable = next((name for name, at in starts.items() if at and value.startswith(at)), None)
     how = f'set the environment variable {variable} to the data folder, or ' if variable else ''
