@@ -1,4 +1,4 @@
-# Classifier, HAMSA-nano, Imagenette, 80 epochs, batch 64, AdamW 2e-3, gradient clip 1.0: as 20
+# Classifier, HAMSA-nano, Imagenette, 80 epochs, batch 32, AdamW 1e-3, gradient clip 1.0: as 20
 # epochs but for the length and RandAugment.
 _base_ = './hamsa_nano_imagenette.py'
 

@@ -1,4 +1,4 @@
-# Classifier, Heracles-nano, Imagenette, 80 epochs, batch 64, AdamW 2e-3, gradient clip 1.0: as 20
+# Classifier, Heracles-nano, Imagenette, 80 epochs, batch 32, AdamW 1e-3, gradient clip 1.0: as 20
 # epochs but for the length and RandAugment.
 _base_ = './heracles_nano_imagenette.py'
 

@@ -22,9 +22,9 @@ from heracles_mm.engine.launchers import prepare_launcher
 from heracles_mm.errors import UserError
 from heracles_mm.installation import LIBRARIES, installed, overwritten, refused
 
-SLASHES = (
-    'which mmengine takes for part of a pattern when it puts variables into a config: write / for '
-    'it, or give the path with --cfg-options'
+BACKSLASH = (
+    'a backslash, which mmengine takes for part of a pattern when it puts variables into a config: '
+    'write / for it, or give the path with --cfg-options'
 )
 
 
@@ -43,8 +43,10 @@ def read_config(args: argparse.Namespace, *needed: str) -> Config:
         cfg = Config.fromfile(path)
     except FileNotFoundError as error:
         raise UserError(f'the config {path} names a file that does not exist: {error}') from error
-    except re.error as error:
-        raise UserError(f'the config {path} has a variable with a backslash, {SLASHES}') from error
+    except (re.error, SyntaxError) as error:  # "bad escape", or a line that \n broke
+        if isinstance(error, SyntaxError) and not _with_backslash(path.read_text('utf-8')):
+            raise
+        raise UserError(f'a variable that the config {path} takes has {BACKSLASH}') from error
     except ImportError as error:
         cause: BaseException = error
         while type(cause) is ImportError and cause.__context__:  # mmengine's, of custom_imports
@@ -52,9 +54,8 @@ def read_config(args: argparse.Namespace, *needed: str) -> Config:
         if not isinstance(cause, ModuleNotFoundError):
             raise
         raise UserError(f'the config {path} needs an import that fails: {cause}') from error
-    for name, _ in ENVIRONMENT_VARIABLE.findall(cfg.text):
-        if '\\' in os.environ.get(name, ''):
-            raise UserError(f'the environment variable {name} has a backslash, {SLASHES}')
+    for name in _with_backslash(cfg.text):  # \t is a tab to mmengine
+        raise UserError(f'the environment variable {name} has {BACKSLASH}')
     if args.cfg_options:
         try:
             cfg.merge_from_dict(args.cfg_options)
@@ -64,6 +65,12 @@ def read_config(args: argparse.Namespace, *needed: str) -> Config:
         raise UserError(f'the config {args.config} has no {" and no ".join(absent)}')
     _check_library(cfg, path)
     return cfg
+
+
+def _with_backslash(text: str) -> list[str]:
+    """Those environment variables of a config's text whose values have a backslash."""
+    names = (name for name, _ in ENVIRONMENT_VARIABLE.findall(text))
+    return [name for name in names if '\\' in os.environ.get(name, '')]
 
 
 def _check_library(cfg: Config, path: Path) -> None:

@@ -107,9 +107,9 @@ def test_a_mistake_in_training_is_one_clear_line(case, fails):
         assert word in line
 
 
-@pytest.mark.parametrize('value', ['D:\\data', 'D:\\new'])
+@pytest.mark.parametrize('value', ['D:\\data', 'D:\\new', 'D:\\tools'])
 def test_a_backslash_in_a_variable_is_named(value, fails, folder, monkeypatch):
-    """mmengine fails with "bad escape", or makes a new line of it."""
+    """mmengine fails with "bad escape", or makes a new line or a tab of it."""
     folder.write_text("root = '{{$HERACLES_TEST_ROOT:data/}}'\n" + TOY_CONFIG.read_text())
     monkeypatch.setenv('HERACLES_TEST_ROOT', value)
     assert 'backslash' in fails(train_module, folder)

@@ -17,7 +17,8 @@ SCRIPTS = ('plain_torch.py', 'custom_head.py')
 SHOWN = re.findall(
     r'`examples/(\w+\.py)`(?:(?!```).)*```python\n(.*?)```',
     ''.join(
-        (ROOT / f'docs/{name}.md').read_text() for name in ('own_configs', 'own_data', 'clients', 'detection')
+        (ROOT / f'docs/{name}.md').read_text()
+        for name in ('own_configs', 'own_data', 'clients', 'detection')
     ),
     re.DOTALL,
 )

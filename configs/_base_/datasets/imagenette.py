@@ -48,7 +48,7 @@ train_pipeline_80e = [
 # mmpretrain's own tools add it; with it the config runs without them too.
 collate = dict(type='default_collate')
 train_dataloader = dict(
-    batch_size=64,
+    batch_size=32,
     num_workers=2,
     persistent_workers=True,
     collate_fn=collate,

@@ -1,4 +1,4 @@
-# 20 epochs of batch 64 from random weights, AdamW 2e-3, one epoch of warm-up, cosine, weight decay
+# 20 epochs of batch 32 from random weights, AdamW 1e-3, one epoch of warm-up, cosine, weight decay
 # 0.05 on all but norms and biases (all assumed). No EMA.
 _base_ = '../classification_runtime.py'
 
@@ -13,11 +13,11 @@ param_scheduler = [
 ]
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, betas=(0.9, 0.999), weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
     clip_grad=dict(max_norm=1.0),
 )
 default_hooks = dict(checkpoint=dict(save_best='accuracy/top1'))
 # `--auto-scale-lr` scales the rate to another batch.
-auto_scale_lr = dict(enable=False, base_batch_size=64)
+auto_scale_lr = dict(enable=False, base_batch_size=32)
 randomness = dict(seed=0)
