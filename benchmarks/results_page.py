@@ -17,11 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 Runs = dict[str, dict[str, list[dict[str, Any]]]]  # task -> model -> its seeds
 
 MODELS = {
-    'heracles': 'Heracles-nano',
-    'hamsa': 'HAMSA-nano',
-    'convnext': "ConvNeXt of Heracles-nano's size",
+    'heracles_nano': 'Heracles-nano',
+    'hamsa_nano': 'HAMSA-nano',
+    'convnext_nano': "ConvNeXt of Heracles-nano's size",
     'convnext_nano_wide': "ConvNeXt of HAMSA-nano's size",
 }
+PEERS = (('heracles_nano', 'convnext_nano'), ('hamsa_nano', 'convnext_nano_wide'))
+"""Models of one size."""
+
 MEASURES = {
     'accuracy/top1': ('top-1, %', 1),
     'coco/bbox_mAP': ('box AP', 100),
@@ -73,22 +76,14 @@ def score(seeds: list[dict], measure: str) -> str:
     return f'{mean(values):.1f}{spread}'
 
 
-def better_peers(runs: Runs) -> Iterator[str]:
-    """A sentence on each measure in which a peer is ahead of a family of ours of its size."""
+def compared(runs: Runs) -> Iterator[tuple[bool, str]]:
+    """Of each measure of a family of ours and its peer: whether the peer is ahead, a sentence."""
     for task, models in runs.items():
-        for ours, peer in (('heracles', 'convnext'), ('hamsa', 'convnext_nano_wide')):
-            if ours in models and peer in models:
-                for measure in models[ours][0]['scores']:
-                    mine, its = (
-                        mean(one['scores'][measure] for one in models[name])
-                        for name in (ours, peer)
-                    )
-                    if its > mine:
-                        yield (
-                            f'{TITLES[task]}: {MODELS[peer]} {score(models[peer], measure)}, '
-                            f'{MODELS[ours]} {score(models[ours], measure)} '
-                            f'({MEASURES[measure][0]})'
-                        )
+        for pair in (pair for pair in PEERS if models.keys() >= set(pair)):
+            for measure in models[pair[0]][0]['scores']:
+                ours, its = (mean(one['scores'][measure] for one in models[name]) for name in pair)
+                scores = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
+                yield its > ours, f'{TITLES[task]}, {MEASURES[measure][0]}: {", ".join(scores)}'
 
 
 def table(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
@@ -112,6 +107,8 @@ def table(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
 
 
 def page(runs: Runs) -> str:
+    pairs = list(compared(runs))
+    ahead = [f'* {sentence}' for better, sentence in pairs if better]
     lines = [
         '# Results on real pictures',
         '',
@@ -123,7 +120,7 @@ def page(runs: Runs) -> str:
         '',
         '## Where a peer is better',
         '',
-        *([f'* {one}' for one in better_peers(runs)] or ['Nowhere in the runs below.']),
+        *(ahead or [f'In none of the {len(pairs)} comparisons that have run.']),
     ]
     for task, models in runs.items():
         lines += ['', f'## {TITLES[task]}', '', *table(task, models)]
@@ -141,7 +138,7 @@ def draw(runs: Runs, picture: Path) -> None:
                 *zip(*mean_curve([one['curves'][measure] for one in seeds])), label=MODELS[model]
             )
         axes.set_title(TITLES[task], fontsize=9)
-        axes.set_ylabel(MEASURES[measure][0])
+        axes.set(xlabel='epoch or iteration', ylabel=MEASURES[measure][0])
         axes.legend(fontsize=7)
     figure.savefig(picture, dpi=110)
 

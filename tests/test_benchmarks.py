@@ -130,10 +130,17 @@ def test_real_data_keeps_what_is_finished(tmp_path, monkeypatch):
                 pixels = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f'{i}.jpg')
     monkeypatch.setenv('IMAGENETTE_ROOT', f'{tmp_path}/data')
-    args = ['--tasks', 'imagenette_5e', '--models', 'heracles', '--results', tmp_path / 'results']
+    args = [
+        '--tasks',
+        'imagenette_5e',
+        '--models',
+        'heracles_nano',
+        '--results',
+        tmp_path / 'results',
+    ]
     args += ['--work-dir', tmp_path / 'runs']
-    assert 'imagenette_5e_heracles_0' in run('real_data.py', *args)
-    file = tmp_path / 'results' / 'imagenette_5e_heracles_0.json'
+    assert 'imagenette_5e_heracles_nano_0' in run('real_data.py', *args)
+    file = tmp_path / 'results' / 'imagenette_5e_heracles_nano_0.json'
     first = json.loads(file.read_text())
     assert [step for step, _ in first['curves']['accuracy/top1']] == [1, 2, 3, 4, 5]
     assert first['parameters'] < 2.5e6
