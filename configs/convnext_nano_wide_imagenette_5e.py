@@ -1,5 +1,5 @@
-# Classifier, ConvNeXt-nano-wide, Imagenette, 5 epochs, batch 32, AdamW 1e-3, gradient clip 1.0: as 20
-# epochs but for the length.
+# Classifier, ConvNeXt-nano-wide, Imagenette, 5 epochs, batch 32, AdamW 1e-3, gradient clip 1.0: as
+# 20 epochs but for the length.
 _base_ = './convnext_nano_wide_imagenette.py'
 
 epochs = 5
