@@ -48,7 +48,7 @@ def evaluator_findings(ann_file: str, names: Mapping[Any, str]) -> Iterator[str]
     """
     try:
         with open(ann_file, encoding='utf-8') as file:
-            listed = {image['id']: image['file_name'] for image in json.load(file)['images']}
+            listed = {image['id']: str(image['file_name']) for image in json.load(file)['images']}
     except (OSError, ValueError, KeyError, TypeError):  # the evaluator says what is wrong
         return
     base = os.path.basename

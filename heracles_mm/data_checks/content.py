@@ -165,10 +165,11 @@ def _stage_findings(
         held.append(contents)
         if 'KFoldDataset' not in str(cfg.get(loader)):  # train and val are parts of one folder
             pictures += contents.pictures
-    if scope == 'mmdet' and all(contents.names for contents in held):
+    if scope == 'mmdet' and held and all(contents.names for contents in held):
         names = {key: name for contents in held for key, name in contents.names.items()}
         for one in evaluators(cfg, stage, 'CocoMetric'):
-            if (path := one.get('ann_file')) and path not in read:
+            path, known_paths = one.get('ann_file'), map(os.path.normpath, read)
+            if path and not one.get('format_only') and os.path.normpath(path) not in known_paths:
                 yield from evaluator_findings(path, names)
     known = all(contents.instances is not None for contents in held)
     count = sum(contents.instances or 0 for contents in held)

@@ -18,7 +18,6 @@ DOWNLOADS_ITSELF = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
 """mmpretrain's data sets that fetch their files when ``data_root`` lacks them."""
 
 ENVIRONMENT_VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(\S*?)\s*[\'"]?\}\}')
-"""mmengine's form of a variable and its default in a config's text."""
 """mmengine's substitution in a config's text: ``{{$NAME:default}}``."""
 
 

@@ -166,7 +166,8 @@ def _batch(runner: Runner, stage: str, size: int | None = None) -> Any:
         dict(runner.cfg[f'{stage}_dataloader']),
         getattr(runner, f'{stage}_dataloader'),
     )
-    options['dataset'] = loader.dataset  # build_dataloader copies it
+    data = loader.dataset  # build_dataloader copies it, and of num_batch_per_epoch's it cannot
+    options['dataset'] = data._dataset if options.get('num_batch_per_epoch') else data
     small = isinstance(loader.sampler, (DefaultSampler, InfiniteSampler))  # others may mix sources
     if small and not torch.cuda.is_available():
         options['batch_size'] = min(options.get('batch_size', 1), CPU_BATCH)

@@ -632,6 +632,13 @@ SOUND = {
         lambda cfg, root: cfg.val_dataloader.dataset.update(indices=2),
         [],
     ),
+    'an evaluator that only writes results': (
+        lambda cfg, root: (
+            evaluator_of_training(cfg),
+            cfg.val_evaluator.update(format_only=True, outfile_prefix=str(root / 'out')),
+        ),
+        [],
+    ),
     'an evaluation that never comes': (never_evaluated, ['classes']),
     'the same pictures evaluated': (
         lambda cfg, root: cfg.update(

@@ -235,6 +235,10 @@ def test_a_last_batch_of_one_picture_is_tried(tmp_path):
     run = runner(tmp_path / 'dropped', hook=True, model=model, by_epoch=True, more=dropped)
     run.train()
     assert run.iter == 2
+    one_batch = {**size, 'train_dataloader.num_batch_per_epoch': 1}  # the last is left out
+    run = runner(tmp_path / 'short', hook=True, model=model, by_epoch=True, more=one_batch)
+    run.train()
+    assert run.iter == 2
 
 
 def test_an_epoch_without_a_step_is_refused(tmp_path):
