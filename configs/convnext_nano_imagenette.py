@@ -1,4 +1,4 @@
-# Classifier, ConvNeXt-nano, Imagenette, 20 epochs, batch 32, AdamW 1e-3, gradient clip 1.0: a peer
+# Classifier, ConvNeXt-nano, Imagenette, 20 epochs, batch 32, Muon 3e-3, gradient clip 1.0: a peer
 # under the same recipe, mmpretrain's ConvNeXt (arXiv 2201.03545) narrowed to the size of
 # heracles_nano_imagenette.py at 128 px (tools/get_flops.py --device cpu): 2.22M parameters and
 # 0.158 G multiply-adds, there 2.19M and 0.159 G.

@@ -1,4 +1,4 @@
-# Classifier, HAMSA-nano, Imagenette, 20 epochs, batch 32, AdamW 1e-3, gradient clip 1.0: from
+# Classifier, HAMSA-nano, Imagenette, 20 epochs, batch 32, Muon 3e-3, gradient clip 1.0: from
 # random weights at 128 px (the recipe is assumed).
 _base_ = [
     './_base_/models/pooled_classifier.py',

@@ -1,10 +1,10 @@
-# Classifier, Heracles-nano, Imagenette, 5 epochs, batch 32, AdamW 1e-3, gradient clip 1.0: as 20
+# Classifier, Heracles-nano, Imagenette, 5 epochs, batch 32, Muon 3e-3, gradient clip 1.0: as 20
 # epochs but for the length.
 _base_ = './heracles_nano_imagenette.py'
 
 epochs = 5
 train_cfg = dict(max_epochs=epochs)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.001, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=epochs, eta_min=1e-6, convert_to_iter_based=True),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
+    dict(type='CosineAnnealingLR', end=epochs, eta_min=1e-6, convert_to_iter_based=True),
 ]

@@ -1,4 +1,4 @@
-# Classifier, Heracles-S, Imagenette, 80 epochs, batch 128, AdamW 1e-3, gradient clip 1.0: from
+# Classifier, Heracles-S, Imagenette, 80 epochs, batch 128, Muon 3e-3, gradient clip 1.0: from
 # random weights at 128 px, for one GPU (the recipe is assumed).
 _base_ = './heracles_nano_imagenette_80e.py'
 
@@ -7,5 +7,5 @@ model = dict(
     head=dict(in_channels=448),
 )
 train_dataloader = dict(batch_size=128, num_workers=8)
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
 auto_scale_lr = dict(base_batch_size=128)
