@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from heracles_mm.errors import UserError
+from heracles_mm.export.wrappers import Target
 
 OPSETS = range(18, 24)
 """Of ONNX: below 18 torch's exporter has no operators, above 23 nothing was tried."""
@@ -21,10 +22,8 @@ OPSETS = range(18, 24)
 OPSET = 20
 """The first with an operator for GELU."""
 
-INPUT = 'image'
-
 Shape = tuple[int, int]
-Runner = Callable[[Tensor], Sequence[Tensor]]
+Runner = Callable[..., Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,12 @@ class ExportOptions:
 
 
 class Format(NamedTuple):
-    """A kind of file: how a traced program, whose outputs have names, is written to it, how it is
-    read as a function of pictures (B, C, H, W), on the CPU with as many threads as torch uses, and
-    the modules beside torch that it needs."""
+    """A kind of file: how a traced program of a target is written to it, how it is read as a
+    function of the target's inputs, on the CPU with as many threads as torch uses, and the modules
+    beside torch that it needs."""
 
     suffix: str
-    write: Callable[[ExportedProgram, Path, Sequence[str], ExportOptions], object]
+    write: Callable[[ExportedProgram, Path, Target, ExportOptions], object]
     read: Callable[[Path], Runner]
     needs: tuple[str, ...] = ()
 
@@ -92,15 +91,15 @@ def quiet() -> Iterator[None]:
 
 
 def _write_onnx(
-    traced: ExportedProgram, path: Path, outputs: Sequence[str], options: ExportOptions
+    traced: ExportedProgram, path: Path, target: Target, options: ExportOptions
 ) -> None:
     model = torch.onnx.export(
         traced,
         dynamo=True,
         opset_version=options.opset,
         dynamic_shapes=options.dynamic_shapes,  # for the name in the file
-        input_names=[INPUT],
-        output_names=list(outputs),
+        input_names=list(target.input_names),
+        output_names=list(target.outputs),
         verbose=False,
     )
     assert model is not None
@@ -114,7 +113,23 @@ def _read_onnx(path: Path) -> Runner:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
-    return lambda x: [torch.from_numpy(y) for y in session.run(None, {INPUT: x.numpy()})]
+    names = [each.name for each in session.get_inputs()]
+
+    def run(*inputs: Tensor) -> list[Tensor]:
+        arrays = session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})
+        return [torch.from_numpy(array) for array in arrays]
+
+    return run
+
+
+def _as_list(module: Callable[..., Tensor | Sequence[Tensor]]) -> Runner:
+    """A single output as a list of one."""
+
+    def run(*inputs: Tensor) -> Sequence[Tensor]:
+        found = module(*inputs)
+        return [found] if isinstance(found, Tensor) else found
+
+    return run
 
 
 FORMATS = {
@@ -122,13 +137,13 @@ FORMATS = {
     'torch_export': Format(
         '.pt2',
         lambda traced, path, *_: torch.export.save(traced, path),
-        lambda path: torch.export.load(path).module(),
+        lambda path: _as_list(torch.export.load(path).module()),
     ),
     'aot_inductor': Format(
         '.pt2',
         lambda traced, path, *_: torch._inductor.aoti_compile_and_package(
             traced, package_path=str(path)
         ),
-        lambda path: torch._inductor.aoti_load_package(str(path)),
+        lambda path: _as_list(torch._inductor.aoti_load_package(str(path))),
     ),
 }

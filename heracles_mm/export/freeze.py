@@ -16,7 +16,7 @@ from heracles_mm.spectral import SASS, SpectralFilter
 
 
 @torch.no_grad()
-def freeze(model: nn.Module, x: Tensor) -> nn.Module:
+def freeze(model: nn.Module, x: Tensor, *others: Tensor) -> nn.Module:
     """A copy of ``model`` for inference on pictures of the size of ``x``, in any batch.
 
     Transforms become products with constant tables, filters and kernels are moved to the maps'
@@ -25,7 +25,8 @@ def freeze(model: nn.Module, x: Tensor) -> nn.Module:
 
     Args:
         model: any model with backbones of this package in it.
-        x: a picture (B, C, H, W), float32 or float64; ``model`` is run on it once.
+        x: a picture (B, C, H, W), float32 or float64; ``model`` is run once on it and ``others``,
+            what else it takes.
     """
     model = revert_sync_batchnorm(copy.deepcopy(model)).eval()
     names = {module: name for name, module in model.named_modules()}
@@ -36,7 +37,7 @@ def freeze(model: nn.Module, x: Tensor) -> nn.Module:
 
     layers = [layer for layer in names if isinstance(layer, SASS | SpectralFilter)]
     hooks = [layer.register_forward_pre_hook(record) for layer in layers]
-    model(x)
+    model(x, *others)
     for hook in hooks:
         hook.remove()
     for layer, grid in grids.items():
