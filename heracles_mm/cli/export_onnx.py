@@ -8,9 +8,12 @@ same. What is inside, and what the file expects: docs/export.md.
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmengine.logging import MMLogger
 from torch import Tensor
@@ -22,23 +25,32 @@ from heracles_mm.cli.running import CommandLine, print_line
 from heracles_mm.datasets.scenes import compose_scene
 from heracles_mm.datasets.spec import ScenesSpec
 from heracles_mm.errors import UserError
+from heracles_mm.export.accuracy import TestData
 from heracles_mm.export.building import build_model
 from heracles_mm.export.checked_export import Report, export
 from heracles_mm.export.describing import describe, usual_shape
 from heracles_mm.export.formats import FORMATS, OPSET, OPSETS, ExportOptions
+from heracles_mm.export.precision import PRECISIONS
 from heracles_mm.export.wrappers import WHATS, target
-from heracles_mm.runtime.description import KEY, Description
+from heracles_mm.runtime import Description, Model
+from heracles_mm.runtime.description import KEY
 from heracles_mm.runtime.geometry import geometry, model_input
+from heracles_mm.runtime.pictures import read_picture
 
 NAME = 'export_onnx'
 PICTURES = 3
 """Composed scenes that a detector is compared on."""
+
+CALIBRATED = 64
+PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
 EXAMPLES = (
     'configs/heracles_s_imagenet.py heracles_s.pth --out heracles_s.onnx --dynamic-batch',
     'configs/upernet_heracles_s_ade20k.py iter_160000.pth --out m.onnx --shape 512 --json',
     'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --out m.onnx --shape 800 1344',
     'configs/mask_rcnn_hamsa_s_coco.py --out b.onnx --what backbone --shape 800 1280',
+    'configs/heracles_s_imagenet.py heracles_s.pth --out h.onnx --precision int8 '
+    '--calibration pictures --accuracy 1000',
 )
 
 
@@ -46,8 +58,20 @@ def export_onnx(args: argparse.Namespace) -> None:
     """Write a model to a file for onnxruntime and others, once it computes what the model does."""
     shape = args.shape and height_and_width('--shape', args.shape, 1)
     # What can be refused at once is refused before the config is read.
-    ExportOptions(shape or (224, 224), format=args.format, opset=args.opset).check()
+    options = ExportOptions(
+        shape=shape or (224, 224),
+        batch=args.batch,
+        dynamic_batch=args.dynamic_batch,
+        format=args.format,
+        opset=args.opset,
+        any_size=args.any_size,
+        precision=args.precision,
+    )
+    options.check()
+    files = _calibration_files(args)
     cfg = common.read_config(args, 'model')
+    if args.accuracy is not None:
+        common.check_data(NAME, cfg, ('test',))
     if args.checkpoint is None:
         print_line(NAME, 'no checkpoint is given: the weights are random')
     else:
@@ -65,38 +89,85 @@ def export_onnx(args: argparse.Namespace) -> None:
         model,
         args.checkpoint,
         task=made.task,
-        shape=shape,
+        shape=None if args.any_size else shape,
         name=Path(args.config).stem,
         license=args.license,
     )
-    options = ExportOptions(
-        shape=shape,
-        batch=args.batch,
-        dynamic_batch=args.dynamic_batch,
-        format=args.format,
-        opset=args.opset,
-        notes={KEY: about.to_json()} if about else None,
-    )
-    pictures = _scenes(about) if about and made.detects else []
-    with Steps(NAME, total=4 if args.rounds else 3) as steps:  # the last one is timing
-        report = export(made, options, args.out, args.rounds, steps.step, pictures)
+    options = replace(options, shape=shape)
+    calibration: Iterable[Tensor] = ()
+    if about:
+        about = replace(about, precision=args.precision)
+        options = replace(options, notes={KEY: about.to_json()})
+        calibration = (_input(read_picture(file), about, shape) for file in files)
+    elif files or args.accuracy is not None:
+        raise UserError('--calibration and --accuracy need a model of pictures of three channels')
+    data = None if args.accuracy is None else TestData(cfg, args.accuracy)
+    with Steps(NAME, total=_steps(args)) as steps:
+        report = export(
+            made,
+            options,
+            args.out,
+            args.rounds,
+            steps.step,
+            pictures=_scenes(about) if about and made.detects else (),
+            calibration=calibration,
+            measure=partial(_accuracy, data, steps) if data else None,
+        )
     _print(report, args.out, about)
     if args.json:
         description = json.loads(about.to_json()) if about else None
         print(json.dumps({'out': str(args.out), **asdict(report), 'description': description}))
 
 
+def _steps(args: argparse.Namespace) -> int:
+    """How many steps an export has: the last of all is timing."""
+    reduced = args.precision != 'float32'
+    return 3 + bool(args.rounds) + reduced + (args.accuracy is not None) * (1 + reduced)
+
+
+def _calibration_files(args: argparse.Namespace) -> list[Path]:
+    """Pictures of --calibration, evenly taken from all of them.
+
+    Raises:
+        UserError: there is none, or one is needed and not given, or given and not needed.
+    """
+    if (args.precision == 'int8') != (args.calibration is not None):
+        raise UserError(
+            'int8 learns from pictures how large numbers are: name a folder of them, '
+            '--calibration FOLDER, with --precision int8 and no other'
+        )
+    if args.calibration is None:
+        return []
+    found = sorted(
+        path for path in args.calibration.rglob('*') if path.suffix.lower() in PICTURE_SUFFIXES
+    )
+    if not found:
+        raise UserError(
+            f'the calibration folder {args.calibration} holds no picture '
+            f'({", ".join(PICTURE_SUFFIXES)})'
+        )
+    return found[:: max(1, len(found) // CALIBRATED)][:CALIBRATED]
+
+
+def _accuracy(data: TestData, steps: Steps, path: Path) -> dict[str, float]:
+    steps.step(f'measuring the accuracy on {data.count} pictures')
+    return data.measure(Model(path), lambda done, count: steps.note(f'{done} of {count}'))
+
+
 def _scenes(about: Description) -> list[Tensor]:
-    """Composed scenes, cut to the shape of the file's input."""
+    """Composed scenes, cut to the shape of a detector's input."""
     assert about.size
     height, width = about.size
     spec = ScenesSpec(size=min(2048, max(64, height, width)))
     scenes = (compose_scene(spec, 'val', index).image for index in range(PICTURES))
-    pictures = (scene[:height, :width, ::-1] for scene in scenes)
-    return [
-        torch.from_numpy(model_input(picture, geometry(picture.shape[:2], about), about))
-        for picture in pictures
-    ]
+    return [_input(scene[:height, :width, ::-1], about, about.size) for scene in scenes]
+
+
+def _input(picture: np.ndarray, about: Description, shape: tuple[int, int]) -> Tensor:
+    """A picture (H, W, 3) as the file takes it, of ``shape``."""
+    at_shape = replace(about, size=shape)
+    where = geometry((picture.shape[0], picture.shape[1]), at_shape)
+    return torch.from_numpy(model_input(picture, where, at_shape))
 
 
 def _add_arguments(parser: OneLineParser) -> None:
@@ -114,6 +185,13 @@ def _add_arguments(parser: OneLineParser) -> None:
     add('--opset', type=int, default=OPSET, metavar='N', help=opsets)
     rounds = 'in which file and model take turns for the latency; 0 for none (default: %(default)s)'
     add('--rounds', type=at_least(0), default=10, metavar='N', help=rounds)
+    any_size = 'take pictures of any size (classifiers, segmentors, backbones); slower'
+    add('--any-size', action='store_true', help=any_size)
+    add('--precision', choices=PRECISIONS, default='float32', help='default: %(default)s')
+    calibration = f'of pictures, {CALIBRATED} of which show int8 how large numbers are'
+    add('--calibration', type=Path, metavar='FOLDER', help=calibration)
+    accuracy = 'measure the accuracy on N pictures of the test data, 0 for all (default: not)'
+    add('--accuracy', type=at_least(0), metavar='N', help=accuracy)
     add('--license', default='', metavar='WORDS', help='of the weights; the file says it of itself')
     add('--json', action='store_true', help='print everything as JSON in the last line')
 
@@ -121,8 +199,9 @@ def _add_arguments(parser: OneLineParser) -> None:
 def _print(report: Report, out: Path, about: Description | None) -> None:
     batch = 'any' if report.dynamic_batch else report.batch
     opset = f' opset {report.opset}' if report.opset else ''
-    print(f'{out}: {report.format}{opset}, {report.bytes / 1e6:.1f} MB')
-    size = ', '.join(map(str, (batch, report.channels, *report.shape)))
+    print(f'{out}: {report.format}{opset}, {report.precision}, {report.bytes / 1e6:.1f} MB')
+    sides = ('any', 'any') if report.any_size else report.shape
+    size = ', '.join(map(str, (batch, report.channels, *sides)))
     how = ''
     if about:
         how = f', {about.channels}, (x - mean) / std, mean {[*about.mean]}, std {[*about.std]}'
@@ -131,11 +210,14 @@ def _print(report: Report, out: Path, about: Description | None) -> None:
         print('input: size (2), float32: height and width of what is not padding')
     for name, (_, *rest) in report.outputs.items():
         print(f'output: {name} ({", ".join(map(str, [_first(report), *rest]))})')
-    print('largest difference from the eager model (of the largest number):')
+    print('largest difference of float32 from the eager model (of the largest number):')
     for name, difference in report.differences.items():
         print(f'  {name} {difference:.1e} ({report.largest[name]:.3g})')
     if report.detections is not None:
         print(f'detections compared, all of them in both: {report.detections}')
+    for precision, numbers in report.accuracy.items():
+        words = ', '.join(f'{name} {value:.4g}' for name, value in numbers.items())
+        print(f'accuracy in {precision}: {words}')
     if report.milliseconds is not None:
         own, eager = report.milliseconds['runtime'], report.milliseconds['eager']
         print(

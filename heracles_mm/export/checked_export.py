@@ -3,21 +3,23 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import truediv
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from heracles_mm.errors import UserError
-from heracles_mm.export.compare import Comparison
-from heracles_mm.export.formats import FORMATS, ExportOptions, Runner, Shape, quiet
+from heracles_mm.export.compare import NUDGE, Comparison
+from heracles_mm.export.formats import FORMATS, LEAST_SIDE, ExportOptions, Runner, Shape, quiet
 from heracles_mm.export.freeze import freeze
+from heracles_mm.export.precision import reduce
 from heracles_mm.export.wrappers import Target
 
 Inputs = tuple[Tensor, ...]
@@ -35,14 +37,18 @@ class Report:
         outputs: name and shape of each for one batch.
         latency: time of the file's runtime over eager's, median over rounds; None if not taken.
         milliseconds: of runtime and eager, medians, with as many ``threads``.
+        accuracy: by precision what the caller measured of the file, and of the float32 one that it
+            was made from.
     """
 
     format: str
     opset: int | None
     channels: int
     shape: Shape
+    any_size: bool
     batch: int
     dynamic_batch: bool
+    precision: str
     bytes: int
     differences: dict[str, float]
     largest: dict[str, float]
@@ -51,6 +57,7 @@ class Report:
     latency: float | None
     milliseconds: dict[str, float] | None
     threads: int
+    accuracy: dict[str, dict[str, float]]
 
 
 def export(
@@ -60,6 +67,8 @@ def export(
     rounds: int = 0,
     on_step: Callable[[str], None] = lambda _: None,
     pictures: Sequence[Tensor] = (),
+    calibration: Iterable[Tensor] = (),
+    measure: Callable[[Path], dict[str, float]] | None = None,
 ) -> Report:
     """Write ``target`` to ``path``, if what was written computes the same.
 
@@ -71,29 +80,35 @@ def export(
         on_step: called with what begins.
         pictures: (1, C, H, W) of the options' shape, normalised, to compare a detector on, beside
             noise, a blank one and one with padding.
+        calibration: pictures likewise, of which int8 learns how large numbers are.
+        measure: the accuracy of a file, for the report.
 
     Raises:
         UserError: the options cannot be met, the weights are not finite, the file cannot be
             written, or its results differ from the eager model's by more than
-            :mod:`~heracles_mm.export.compare` allows.
+            :mod:`~heracles_mm.export.compare` allows. Of float16 and int8 the numbers must be
+            finite; how much they cost is what ``measure`` says.
     """
     options.check()
     kind, model = FORMATS[options.format], target.module.eval()
     if path.suffix != kind.suffix:
         raise UserError(f'{path} must end in {kind.suffix}, as files of {options.format} do')
-    if target.detects and (options.batch != 1 or options.dynamic_batch):
-        raise UserError('a detector is exported for one picture at a time: leave out the batch')
+    if target.detects and (options.batch != 1 or options.dynamic_batch or options.any_size):
+        raise UserError(
+            'a detector is exported for one picture of one size at a time: leave out --batch, '
+            '--dynamic-batch and --any-size'
+        )
     _check_weights(model)
 
-    def noise(batch: int) -> Tensor:
-        return torch.randn(batch, target.channels, *options.shape)
+    def noise(batch: int, shape: Shape = options.shape) -> Tensor:
+        return torch.randn(batch, target.channels, *shape)
 
     with replacing(path) as part, torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         on_step('tracing')
         with quiet():  # one picture would be taken for a constant size of the batch
             x = noise(max(2, options.batch) if options.dynamic_batch else options.batch)
-            traced = _trace(model, target.inputs(x), options.dynamic_shapes)
+            traced = _trace(model, target.inputs(x), options)
         on_step(f'writing {options.format}')
         with quiet():
             kind.write(traced, part, target, options)
@@ -104,9 +119,24 @@ def export(
         else:
             others = {1, options.batch + 1} - {options.batch} if options.dynamic_batch else set()
             samples = [(noise(batch),) for batch in (*others, options.batch)]
+            if options.any_size:
+                samples[:0] = [(noise(options.batch, size),) for size in other_sizes(options.shape)]
         comparison, shapes = compared(target, run, samples)
         if fault := comparison.fault():
             raise UserError(f'the {options.format} file was not kept: {fault}')
+        accuracy = {'float32': measure(part)} if measure else {}
+        if options.precision != 'float32':
+            on_step(f'converting to {options.precision}')
+            feeds = (dict(zip(target.input_names, numpy(target.inputs(x)))) for x in calibration)
+            reduce(part, options.precision, feeds)
+            run = kind.read(part)
+            for inputs in samples:
+                if not all(output.isfinite().all() for output in run(*inputs)):
+                    raise UserError(
+                        f'the {options.precision} file was not kept: its results hold NaN or '
+                        'infinity'
+                    )
+            accuracy |= {options.precision: measure(part)} if measure else {}
         times: dict[str, list[float]] = {}
         if rounds:
             on_step(f'timing {rounds} rounds')
@@ -118,8 +148,10 @@ def export(
             opset=options.opset if options.format == 'onnx' else None,
             channels=target.channels,
             shape=options.shape,
+            any_size=options.any_size,
             batch=options.batch,
             dynamic_batch=options.dynamic_batch,
+            precision=options.precision,
             bytes=part.stat().st_size,
             differences=comparison.differences,
             largest=comparison.largest,
@@ -128,7 +160,21 @@ def export(
             latency=median(map(truediv, *times.values())) if times else None,
             milliseconds={name: median(s) * 1e3 for name, s in times.items()} or None,
             threads=torch.get_num_threads(),
+            accuracy=accuracy,
         )
+
+
+def other_sizes(shape: Shape) -> list[Shape]:
+    """Sizes on which a file of any size is compared, beside the one that it was traced at: smaller
+    and larger, upright and wide, odd."""
+    height, width = shape
+    factors = (0.6, 1.3), (1.25, 0.7), (0.5, 0.5)
+    sizes = [(int(height * h) | 1, int(width * w) | 1) for h, w in factors]
+    return [(max(h, LEAST_SIDE), max(w, LEAST_SIDE)) for h, w in sizes]
+
+
+def numpy(tensors: Inputs) -> list[np.ndarray]:
+    return [tensor.numpy() for tensor in tensors]
 
 
 def _check_weights(model: nn.Module) -> None:
@@ -160,7 +206,10 @@ def compared(
         own, found = target.own(*inputs), run(*inputs)
         shapes = [list(tensor.shape) for tensor in found]
         if target.detects:
-            comparison.add_detections(own, found, *target.module.cuts())  # type: ignore[operator]
+            image, size = inputs
+            nudged = target.own(image + NUDGE * torch.randn_like(image), size)
+            cuts = target.module.cuts()  # type: ignore[operator]
+            comparison.add_detections(own, nudged, found, *cuts)
         else:
             comparison.add(own, found)
     return comparison, shapes
@@ -184,10 +233,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f'{path} cannot be written: {error.strerror or error}') from error
 
 
-def _trace(model: nn.Module, inputs: Inputs, dynamic: tuple | None) -> torch.export.ExportedProgram:
-    program = torch.export.export(
-        freeze(model, *inputs), inputs, dynamic_shapes=dynamic, strict=False
-    )
+def _trace(
+    model: nn.Module, inputs: Inputs, options: ExportOptions
+) -> torch.export.ExportedProgram:
+    frozen = freeze(model, *inputs, any_size=options.any_size)
+    shapes = options.dynamic_shapes
+    program = torch.export.export(frozen, inputs, dynamic_shapes=shapes, strict=False)
     graphs = [m.graph for m in program.graph_module.modules() if isinstance(m, GraphModule)]
     for node in (node for graph in graphs for node in graph.nodes):
         node.meta.pop('stack_trace', None)  # which names the folders of whoever exports

@@ -19,6 +19,10 @@ from heracles_mm.export.wrappers import Target
 OPSETS = range(18, 24)
 """Of ONNX: below 18 torch's exporter has no operators, above 23 nothing was tried."""
 
+LEAST_SIDE = 33
+"""Of pictures of any size, px: below it the last map has a side of one position, which a graph
+would take for a constant."""
+
 OPSET = 20
 """The first with an operator for GELU."""
 
@@ -31,10 +35,14 @@ class ExportOptions:
     """What is to be written.
 
     Args:
-        shape: height and width of the pictures, px; the file takes no other.
+        shape: height and width of the pictures, px; the file takes no other, unless it is of
+            ``any_size`` from :data:`LEAST_SIDE` on.
         batch: pictures at a time; with ``dynamic_batch`` one number to trace with, and any will do.
         format: a name of :data:`FORMATS`.
         opset: of ONNX.
+        any_size: see above.
+        precision: of :data:`~heracles_mm.export.precision.PRECISIONS`, other than float32 in ONNX
+            alone.
         notes: for the file's metadata (ONNX).
     """
 
@@ -43,15 +51,30 @@ class ExportOptions:
     dynamic_batch: bool = False
     format: str = 'onnx'
     opset: int = OPSET
+    any_size: bool = False
+    precision: str = 'float32'
     notes: Mapping[str, str] | None = None
 
     @property
     def dynamic_shapes(self) -> tuple | None:
         """Of the one input, for torch.export."""
-        return ({0: torch.export.Dim('batch')},) if self.dynamic_batch else None
+        sides = {0: torch.export.Dim('batch')} if self.dynamic_batch else {}
+        if self.any_size:
+            names = {2: 'height', 3: 'width'}
+            sides |= {at: torch.export.Dim(name, min=LEAST_SIDE) for at, name in names.items()}
+        return (sides,) if sides else None
 
     def check(self) -> None:
         """Raise a UserError for what cannot be had, or not here."""
+        if self.any_size and min(self.shape) < LEAST_SIDE:
+            raise UserError(
+                f'a file of any size begins at {LEAST_SIDE} px, and is traced at no less: give '
+                f'--shape of that or more, not {self.shape[0]} {self.shape[1]}'
+            )
+        if self.precision != 'float32' and self.format != 'onnx':
+            raise UserError(
+                f'{self.precision} can be had in the format onnx alone, not in {self.format}'
+            )
         if self.opset not in OPSETS:
             raise UserError(
                 f'opset {self.opset} cannot be written: choose one from {OPSETS[0]} to {OPSETS[-1]}'

@@ -36,6 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     add('--out', type=Path, metavar='DIR', help='draw the results into this folder')
     add('--json', action='store_true', help='print one JSON object a picture')
     add('--score', type=float, default=SCORE, help='least of detections (default: %(default)s)')
+    add('--slice', type=int, metavar='PX', help='look slice by slice, of this side (detectors)')
+    add(
+        '--margin',
+        type=float,
+        default=0.2,
+        help='share of a slice seen twice (default: %(default)s)',
+    )
     add('--engine', choices=list(ENGINES), default='onnxruntime', help='default: %(default)s')
     add('--threads', type=int, help='of the processor (default: all)')
     try:
@@ -50,9 +57,7 @@ def _run(args: argparse.Namespace) -> None:
     model = Model(args.model, args.engine, args.threads)
     stems = [Path(name).stem for name in args.pictures]
     for name, stem in zip(args.pictures, stems, strict=True):
-        result = model(name)
-        if isinstance(result, Detections):
-            result = result.above(args.score)
+        result = _found(model, name, args)
         if args.out:
             # Two pictures of one name keep their whole paths in the names of what is drawn.
             shown = stem if stems.count(stem) == 1 else '_'.join(Path(name).with_suffix('').parts)
@@ -65,6 +70,20 @@ def _run(args: argparse.Namespace) -> None:
             print(json.dumps({'picture': name, 'size': [height, width], **result.as_dict()}))
         else:
             print(f'{name}: {said(result)}')
+
+
+def _found(model: Model, name: str, args: argparse.Namespace) -> Result:
+    if args.slice:
+        from heracles_mm.runtime.sliced import detect_in_slices
+
+        def progress(done: int, count: int) -> None:
+            if sys.stderr.isatty():
+                end = '\r' if done < count else '\n'
+                print(f'{NAME}: {name}, slice {done} of {count}', end=end, file=sys.stderr)
+
+        return detect_in_slices(model, name, args.slice, args.margin, args.score, progress)
+    result = model(name)
+    return result.above(args.score) if isinstance(result, Detections) else result
 
 
 def said(result: Result) -> str:

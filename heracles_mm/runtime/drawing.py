@@ -57,7 +57,7 @@ def _with_detections(
     labels: bool,
 ) -> Image.Image:
     pixels = picture.copy()
-    if masks and found.shares is not None:
+    if masks and found.has_masks:
         for index, label in enumerate(found.labels):
             place, inside = found.mask_in_box(index)
             part = pixels[place]

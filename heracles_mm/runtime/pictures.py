@@ -48,7 +48,8 @@ def read_picture(source: Source) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise DataError(f'{name} is refused: {error}') from error
     except (OSError, SyntaxError, ValueError) as error:  # of Pillow, for broken files
-        raise DataError(f'{name} cannot be read: {error}') from error
+        reason = getattr(error, 'strerror', None) or error
+        raise DataError(f'{name} cannot be read: {reason}') from error
 
 
 def _from_pillow(picture: Image.Image) -> np.ndarray:

@@ -34,6 +34,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether the model finds masks beside boxes."""
+        return self.shares is not None
+
     def above(self, score: float) -> 'Detections':
         """Those with a score of at least ``score``."""
         return self.at(self.scores >= score)
@@ -76,12 +81,12 @@ class Detections:
     def as_dict(self) -> dict[str, Any]:
         """For JSON; masks as COCO's uncompressed run lengths."""
         found: dict[str, Any] = {
-            'boxes': self.boxes.round(2).tolist(),
-            'scores': self.scores.round(4).tolist(),
+            'boxes': self.boxes.astype(np.float64).round(2).tolist(),
+            'scores': self.scores.astype(np.float64).round(4).tolist(),
             'labels': self.labels.tolist(),
             'names': self.names(),
         }
-        if self.shares is not None:
+        if self.has_masks:
             found['masks'] = [run_lengths(self.mask(index)) for index in range(len(self))]
         return found
 
