@@ -49,8 +49,7 @@ EXAMPLES = (
     'configs/upernet_heracles_s_ade20k.py iter_160000.pth --out m.onnx --shape 512 --json',
     'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --out m.onnx --shape 800 1344',
     'configs/mask_rcnn_hamsa_s_coco.py --out b.onnx --what backbone --shape 800 1280',
-    'configs/heracles_s_imagenet.py heracles_s.pth --out h.onnx --precision int8 '
-    '--calibration pictures --accuracy 1000',
+    'configs/heracles_s_imagenet.py h.pth --out h.onnx --precision int8 --calibration pictures',
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from heracles_mm.errors import DataError, ModelFileError, UsageError
 from heracles_mm.runtime.description import Description
-from heracles_mm.runtime.engines import ENGINES
+from heracles_mm.runtime.engines import ENGINES, Graph
 from heracles_mm.runtime.geometry import Geometry, geometry, model_input
 from heracles_mm.runtime.pictures import Source, read_picture
 from heracles_mm.runtime.resampling import enlarged_rows
@@ -41,8 +41,18 @@ class Model:
             raise UsageError(f'unknown engine {engine!r}: choose one of {", ".join(ENGINES)}')
         if not Path(path).is_file():
             raise ModelFileError(f'the model {path} does not exist or is no file')
-        self._graph = ENGINES[engine](str(path), threads)
-        self.description = Description.from_metadata(self._graph.metadata, str(path))
+        graph = ENGINES[engine](str(path), threads)
+        self._start(graph, Description.from_metadata(graph.metadata, str(path)), str(path))
+
+    @classmethod
+    def of(cls, graph: Graph, description: Description) -> 'Model':
+        """A model of what runs in another way than from a file."""
+        model = cls.__new__(cls)
+        model._start(graph, description, 'the graph')
+        return model
+
+    def _start(self, graph: Graph, description: Description, path: str) -> None:
+        self._graph, self.description = graph, description
         if self.description.task == 'features':
             raise ModelFileError(
                 f'{path} holds a backbone alone, whose maps are for other programs: export the '

@@ -1,0 +1,93 @@
+"""What a graph computes from the size of its maps is what is computed beforehand for one size."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from exported_backbones import VARIANTS, backbone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from heracles_mm.errors import UserError
+from heracles_mm.export import any_size
+from heracles_mm.export.checked_export import export
+from heracles_mm.export.formats import ExportOptions
+from heracles_mm.export.freeze import freeze
+from heracles_mm.export.wrappers import Target, target
+from heracles_mm.spectral import resample_kernel, tables
+
+sides = st.integers(1, 40)
+EXACT = dict(rtol=0, atol=1e-12)
+
+
+@settings(max_examples=30)
+@given(n=sides, m=sides, wrap=st.booleans())
+def test_tables_are_those_of_the_layers(n, m, wrap):
+    index = any_size.places(n)
+    torch.testing.assert_close(
+        any_size.dct_matrix(index, torch.float64), tables.dct_matrix(n), **EXACT
+    )
+    cos, sin = any_size.dft_matrices(index, torch.float64)
+    torch.testing.assert_close(cos, tables.cos_matrix(n), **EXACT)
+    torch.testing.assert_close(sin, tables.sin_matrix(n), **EXACT)
+    found = any_size.lerp_matrix(m, index, wrap, torch.float64)
+    torch.testing.assert_close(found, tables.lerp_matrix(m, n, wrap), **EXACT)
+
+
+@settings(max_examples=30)
+@given(height=sides, width=sides, cells=st.tuples(sides, sides))
+def test_pooling_is_torchs(height, width, cells):
+    x = torch.randn(1, 2, height, width, dtype=torch.float64)
+    pool = any_size.AnyPool(nn.AdaptiveAvgPool2d(cells))
+    torch.testing.assert_close(pool(x), F.adaptive_avg_pool2d(x, cells), **EXACT)
+
+
+@settings(max_examples=30)
+@given(old=sides, new=sides)
+def test_kernels_move_offset_by_offset(old, new):
+    weight = torch.randn(old, 1, dtype=torch.float64)
+    at, exists = any_size.kernel_places(old, any_size.places(new))
+    expected = resample_kernel(weight, (new, 1), 'grid')
+    torch.testing.assert_close(weight[at] * exists[:, None], expected, **EXACT)
+
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_the_model_is_the_same_function_at_any_size(name):
+    """float64, so that what differs but in rounding would show; 64 px is the filters' own."""
+    model = backbone(name).double()
+    x = torch.randn(1, 3, 40, 40, dtype=torch.float64)
+    made = freeze(model, x, any_size=True)
+    for height, width in ((64, 64), (70, 90), (33, 95), (130, 47)):
+        x = torch.randn(2, 3, height, width, dtype=torch.float64)
+        with torch.no_grad():
+            torch.testing.assert_close(made(x), model(x), rtol=0, atol=1e-11)
+
+
+SIZES = [(64, 64), (33, 33), (33, 97), (97, 33), (50, 70), (71, 49), (128, 64), (65, 65), (160, 90)]
+
+
+@pytest.mark.parametrize('name', ['heracles-kv-grid', 'hamsa-complex'])
+def test_one_file_takes_ten_sizes_and_any_batch(name, tmp_path):
+    """Odd ones, upright and wide ones; the tenth is the one that it was traced at."""
+    onnxruntime = pytest.importorskip('onnxruntime')
+    stages = (0, 2) if name.startswith('heracles') else (0,)
+    names = tuple(f'stage_{stage + 1}' for stage in stages)
+    made = Target(backbone(name, out_indices=stages), names, 'features')
+    options = ExportOptions((66, 90), any_size=True, dynamic_batch=True)
+    report = export(made, options, tmp_path / 'm.onnx')
+    assert max(report.differences.values()) < 5e-5
+    session = onnxruntime.InferenceSession(tmp_path / 'm.onnx', providers=['CPUExecutionProvider'])
+    assert session.get_inputs()[0].shape == ['batch', 3, 'height', 'width']
+    for size in SIZES:
+        x = torch.randn(1, 3, *size)
+        found = session.run(None, {'image': x.numpy()})
+        with torch.no_grad():
+            for own, theirs in zip(made.module(x), found, strict=True):
+                torch.testing.assert_close(torch.from_numpy(theirs), own, rtol=0, atol=1e-4)
+
+
+def test_a_side_below_the_least_is_refused(tmp_path):
+    made = target(nn.ModuleDict({'backbone': backbone('heracles-cosine')}), 'backbone')
+    with pytest.raises(UserError, match='begins at 33 px, and is traced at no less'):
+        export(made, ExportOptions((32, 64), any_size=True), tmp_path / 'm.onnx')
+    assert not list(tmp_path.iterdir())
