@@ -157,7 +157,7 @@ def _scenes(about: Description) -> list[Tensor]:
     """Composed scenes, cut to the shape of a detector's input."""
     assert about.size
     height, width = about.size
-    spec = ScenesSpec(size=min(2048, max(64, height, width)))
+    spec = ScenesSpec(size=min(2048, max(160, height, width)))
     scenes = (compose_scene(spec, 'val', index).image for index in range(PICTURES))
     return [_input(scene[:height, :width, ::-1], about, about.size) for scene in scenes]
 

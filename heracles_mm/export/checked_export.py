@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import truediv
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -237,8 +238,11 @@ def _trace(
     model: nn.Module, inputs: Inputs, options: ExportOptions
 ) -> torch.export.ExportedProgram:
     frozen = freeze(model, *inputs, any_size=options.any_size)
-    shapes = options.dynamic_shapes
-    program = torch.export.export(frozen, inputs, dynamic_shapes=shapes, strict=False)
+    settings: dict[str, Any] = {'dynamic_shapes': options.dynamic_shapes, 'strict': False}
+    if options.any_size:
+        # Of what torch asks about the sides of maps it cannot prove all, though it is always so.
+        settings['prefer_deferred_runtime_asserts_over_guards'] = True
+    program = torch.export.export(frozen, inputs, **settings)
     graphs = [m.graph for m in program.graph_module.modules() if isinstance(m, GraphModule)]
     for node in (node for graph in graphs for node in graph.nodes):
         node.meta.pop('stack_trace', None)  # which names the folders of whoever exports

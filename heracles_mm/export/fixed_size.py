@@ -80,12 +80,13 @@ class FixedFilter(nn.Module):
             self.rows = buffer(tables.cos_matrix(height), tables.sin_matrix(height))
             plus, minus = tables.cas_matrix(width), tables.cas_reversed_matrix(width)
             self.columns = buffer(plus, minus)
-        self.reverse_columns = self.odd = None
         if layer.product == 'convolution':
             reverse = reverse_frequencies(weight, (-3, -2))
-            self.odd = nn.Buffer((weight - reverse) / 2)
+            self.odd: Tensor | None = nn.Buffer((weight - reverse) / 2)
+            self.reverse_columns: Tensor | None = buffer(minus, -plus)
             weight = (weight + reverse) / 2
-            self.reverse_columns = buffer(minus, -plus)
+        else:
+            self.odd = self.reverse_columns = None
         self.weight = nn.Buffer(weight)
 
     def forward(self, x: Tensor, channels_last: bool) -> Tensor:

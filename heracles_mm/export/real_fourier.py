@@ -20,6 +20,12 @@ def along_height(matrix: Tensor, x: Tensor) -> Tensor:
     return (matrix @ x.flatten(2)).unflatten(2, x.shape[2:])
 
 
+def _halves(x: Tensor, dim: int) -> Parts:
+    """The two halves along an axis of any even length, which chunk() would have to know."""
+    first, second = x.unflatten(dim, (2, -1)).unbind(dim)
+    return first, second
+
+
 class Fourier:
     """Orthonormal half spectra of real maps (B, H, W, C), and the way back.
 
@@ -53,18 +59,18 @@ class Fourier:
 
     def spectrum(self, x: Tensor) -> Parts:
         """Half spectrum of ``x``, (B, bins, C) each, in the order of ``half_spectrum``."""
-        real, imaginary = along_height(self.rows, x).chunk(2, dim=1)  # (B, H, W, C)
+        real, imaginary = _halves(along_height(self.rows, x), 1)  # (B, H, W, C)
         if self.tokens:
             real, imaginary = self._turned(real, imaginary, -1)
         z = self.columns @ torch.cat((real, imaginary), dim=2)
-        real, imaginary = z.chunk(2, dim=2)  # (B, H, W', C)
+        real, imaginary = _halves(z, 2)  # (B, H, W', C)
         return self._flat(real), self._flat(imaginary)
 
     def inverse(self, real: Tensor, imaginary: Tensor) -> Tensor:
         """The real map (B, H, W, C) with a half spectrum, (B, bins, C) each."""
         real, imaginary = self._square(real), self._square(imaginary)  # (B, H, W', C)
         z = self.columns_back @ torch.cat((real, imaginary), dim=2)
-        real, imaginary = z.chunk(2, dim=2)  # (B, H, W, C)
+        real, imaginary = _halves(z, 2)  # (B, H, W, C)
         if self.tokens:
             real, imaginary = self._turned(real, imaginary, 1)
         return along_height(self.rows_back, torch.cat((real, imaginary), dim=1))

@@ -1,5 +1,7 @@
 """Small models of all tasks with weights that make them find something, and their files."""
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,11 +56,12 @@ def make(name: str, folder: Path) -> Exported:
     torch.save({'state_dict': model.state_dict(), 'meta': {'dataset_meta': meta}}, checkpoint)
     made = Exported(config, checkpoint, folder / f'{name}.onnx')
     argv = [config, checkpoint, '--out', made.file, '--rounds', 0, *ARGUMENTS[name]]
-    assert export_onnx.main([str(word) for word in argv]) == 0
+    with redirect_stdout(StringIO()):
+        assert export_onnx.main([str(word) for word in argv]) == 0
     return made
 
 
 def scene(height: int, width: int, index: int = 0) -> np.ndarray:
     """A picture (height, width, 3) uint8, RGB."""
-    spec = ScenesSpec(size=max(64, height, width))
+    spec = ScenesSpec(size=max(96, height, width))
     return compose_scene(spec, 'val', index).image[:height, :width, ::-1].copy()

@@ -54,7 +54,7 @@ def test_masks_are_pasted_as_mmdet_does(seed):
     head = pytest.importorskip('mmdet.models.roi_heads.mask_heads.fcn_mask_head')
     rng = np.random.default_rng(seed)
     corners = rng.uniform((-5, -5), (45, 35), (3, 2, 2)).astype(np.float32)
-    boxes = np.concatenate([corners.min(1), corners.max(1)], 1).clip(0, (50, 40, 50, 40))
+    boxes = np.concatenate([corners.min(1), corners.max(1)], 1).clip(0, np.float32([50, 40] * 2))
     boxes[2, 2] = boxes[2, 0]
     shares = rng.uniform(0, 1, (3, 28, 28)).astype(np.float32)
     found = found_in((40, 50), boxes, shares)

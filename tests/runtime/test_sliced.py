@@ -1,5 +1,8 @@
 """Large pictures slice by slice: sahi's slices and joining, our models."""
 
+from importlib import import_module
+from pathlib import Path
+
 import numpy as np
 import pytest
 from exported_models import scene
@@ -13,6 +16,7 @@ pytest.importorskip('sahi', reason='the slices extra is not installed')
 
 from heracles_mm.runtime.sliced import detect_in_slices
 
+BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
 SIDE = 64
 
 
@@ -74,6 +78,14 @@ def test_a_real_file_finds_more_than_in_the_whole_picture(exported):
     assert len(found) > 0
     assert found.boxes[:, 2].max() <= 3 * 96 and found.boxes[:, 3].max() <= 3 * 64
     assert np.all(np.diff(found.scores) <= 0)
+
+
+def test_the_script_that_measures_memory_still_runs(exported, monkeypatch):
+    """No figure is judged: slices and sizes are counted."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    script = import_module('sliced_memory')
+    cells = script.row(200, str(exported('instances').file), 96, 0.5).split(' | ')
+    assert cells[:3] == ['| 200x150', '0', '6']
 
 
 def test_what_cannot_be_sliced():
