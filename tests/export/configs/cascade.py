@@ -1,4 +1,4 @@
-"""Cascade Mask R-CNN, everything narrow, on a Heracles of one narrow block a stage."""
+"""Cascade Mask R-CNN of two stages, all narrow, on a Heracles of one narrow block a stage."""
 
 _base_ = ['../../../configs/cascade_mask_rcnn_heracles_s_coco_3x.py']
 
@@ -25,12 +25,13 @@ model = dict(
     neck=dict(in_channels=[32] * 4, out_channels=16),
     rpn_head=dict(in_channels=16, feat_channels=16, anchor_generator=dict(scales=[4])),
     roi_head=dict(
+        num_stages=2,
+        stage_loss_weights=[1, 0.5],
         bbox_roi_extractor=dict(out_channels=16, finest_scale=14),
         mask_roi_extractor=dict(out_channels=16, finest_scale=14),
         bbox_head=[
             dict(bbox_coder=coder([0.1, 0.1, 0.2, 0.2]), **head),
             dict(bbox_coder=coder([0.05, 0.05, 0.1, 0.1]), **head),
-            dict(bbox_coder=coder([0.03, 0.03, 0.07, 0.07]), **head),
         ],
         mask_head=dict(num_convs=1, in_channels=16, conv_out_channels=16, num_classes=3),
     ),

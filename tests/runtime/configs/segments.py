@@ -1,7 +1,8 @@
-"""A small UperNet whose pictures are tested with a short side of 48 px."""
+"""A small UperNet with bounded attention, whose pictures are tested with a short side of 48 px."""
 
 _base_ = '../../export/configs/segmentor.py'
 
+model = dict(backbone=dict(kv_grid=2))
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(192, 48), keep_ratio=True),
