@@ -8,42 +8,32 @@ same. What is inside, and what the file expects: docs/export.md.
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
 from mmengine.logging import MMLogger
 from torch import Tensor
 
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config, at_least, height_and_width
+from heracles_mm.cli.export_pictures import CALIBRATED, as_input, calibration_files, scenes
 from heracles_mm.cli.progress import Steps
 from heracles_mm.cli.running import CommandLine, print_line
-from heracles_mm.datasets.scenes import compose_scene
-from heracles_mm.datasets.spec import ScenesSpec
 from heracles_mm.errors import UserError
 from heracles_mm.export.accuracy import TestData
 from heracles_mm.export.building import build_model
 from heracles_mm.export.checked_export import Report, export
-from heracles_mm.export.describing import describe, usual_shape
+from heracles_mm.export.describing import DescriptionError, describe, usual_shape
 from heracles_mm.export.formats import FORMATS, OPSET, OPSETS, ExportOptions
 from heracles_mm.export.precision import PRECISIONS
 from heracles_mm.export.wrappers import WHATS, target
 from heracles_mm.runtime import Description, Model
 from heracles_mm.runtime.description import KEY
-from heracles_mm.runtime.geometry import geometry, model_input
 from heracles_mm.runtime.pictures import read_picture
 
 NAME = 'export_onnx'
-PICTURES = 3
-"""Composed scenes that a detector is compared on."""
-
-CALIBRATED = 64
-PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
-
 EXAMPLES = (
     'configs/heracles_s_imagenet.py heracles_s.pth --out heracles_s.onnx --dynamic-batch',
     'configs/upernet_heracles_s_ade20k.py iter_160000.pth --out m.onnx --shape 512 --json',
@@ -67,7 +57,9 @@ def export_onnx(args: argparse.Namespace) -> None:
         precision=args.precision,
     )
     options.check()
-    files = _calibration_files(args)
+    if args.accuracy is not None and (args.what, args.format) != ('model', 'onnx'):
+        raise UserError('--accuracy is measured of whole models in the format onnx')
+    files = calibration_files(args.precision, args.calibration)
     cfg = common.read_config(args, 'model')
     if args.accuracy is not None:
         common.check_data(NAME, cfg, ('test',))
@@ -83,23 +75,29 @@ def export_onnx(args: argparse.Namespace) -> None:
         shape = shape or getattr(getattr(model, 'backbone', None), 'img_size', None)
         if not isinstance(shape, tuple):
             raise UserError('the backbone has no img_size of two numbers: give --shape H W')
-    about = describe(
-        cfg,
-        model,
-        args.checkpoint,
-        task=made.task,
-        shape=None if args.any_size else shape,
-        name=Path(args.config).stem,
-        license=args.license,
-    )
     options = replace(options, shape=shape)
     calibration: Iterable[Tensor] = ()
+    pictures: Sequence[Tensor] = ()
+    try:
+        about = describe(
+            cfg,
+            model,
+            args.checkpoint,
+            task=made.task,
+            shape=None if args.any_size else shape,
+            name=Path(args.config).stem,
+            precision=args.precision,
+            license=args.license,
+        )
+    except DescriptionError as error:
+        if files or args.accuracy is not None:
+            raise
+        about = None
+        print_line(NAME, f'heracles_mm.runtime will not know how to run the file: {error}')
     if about:
-        about = replace(about, precision=args.precision)
         options = replace(options, notes={KEY: about.to_json()})
-        calibration = (_input(read_picture(file), about, shape) for file in files)
-    elif files or args.accuracy is not None:
-        raise UserError('--calibration and --accuracy need a model of pictures of three channels')
+        pictures = scenes(about, shape) if made.detects else ()
+        calibration = (as_input(read_picture(file), about, shape) for file in files)
     data = None if args.accuracy is None else TestData(cfg, args.accuracy)
     with Steps(NAME, total=_steps(args)) as steps:
         report = export(
@@ -108,7 +106,7 @@ def export_onnx(args: argparse.Namespace) -> None:
             args.out,
             args.rounds,
             steps.step,
-            pictures=_scenes(about) if about and made.detects else (),
+            pictures=pictures,
             calibration=calibration,
             measure=partial(_accuracy, data, steps) if data else None,
         )
@@ -124,49 +122,9 @@ def _steps(args: argparse.Namespace) -> int:
     return 3 + bool(args.rounds) + reduced + (args.accuracy is not None) * (1 + reduced)
 
 
-def _calibration_files(args: argparse.Namespace) -> list[Path]:
-    """Pictures of --calibration, evenly taken from all of them.
-
-    Raises:
-        UserError: there is none, or one is needed and not given, or given and not needed.
-    """
-    if (args.precision == 'int8') != (args.calibration is not None):
-        raise UserError(
-            'int8 learns from pictures how large numbers are: name a folder of them, '
-            '--calibration FOLDER, with --precision int8 and no other'
-        )
-    if args.calibration is None:
-        return []
-    found = sorted(
-        path for path in args.calibration.rglob('*') if path.suffix.lower() in PICTURE_SUFFIXES
-    )
-    if not found:
-        raise UserError(
-            f'the calibration folder {args.calibration} holds no picture '
-            f'({", ".join(PICTURE_SUFFIXES)})'
-        )
-    return found[:: max(1, len(found) // CALIBRATED)][:CALIBRATED]
-
-
 def _accuracy(data: TestData, steps: Steps, path: Path) -> dict[str, float]:
     steps.step(f'measuring the accuracy on {data.count} pictures')
     return data.measure(Model(path), lambda done, count: steps.note(f'{done} of {count}'))
-
-
-def _scenes(about: Description) -> list[Tensor]:
-    """Composed scenes, cut to the shape of a detector's input."""
-    assert about.size
-    height, width = about.size
-    spec = ScenesSpec(size=min(2048, max(160, height, width)))
-    scenes = (compose_scene(spec, 'val', index).image for index in range(PICTURES))
-    return [_input(scene[:height, :width, ::-1], about, about.size) for scene in scenes]
-
-
-def _input(picture: np.ndarray, about: Description, shape: tuple[int, int]) -> Tensor:
-    """A picture (H, W, 3) as the file takes it, of ``shape``."""
-    at_shape = replace(about, size=shape)
-    where = geometry((picture.shape[0], picture.shape[1]), at_shape)
-    return torch.from_numpy(model_input(picture, where, at_shape))
 
 
 def _add_arguments(parser: OneLineParser) -> None:

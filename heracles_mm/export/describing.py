@@ -15,6 +15,11 @@ from heracles_mm.errors import UserError
 from heracles_mm.export.building import preprocessing
 from heracles_mm.runtime.description import FILTERS, Description, Resize
 
+
+class DescriptionError(UserError):
+    """A file can be written, but not say how pictures become its input."""
+
+
 PASSED = ('Load', 'Pack', 'InferencerLoader')
 """Beginnings of the names of transforms that do nothing to a picture."""
 
@@ -32,8 +37,9 @@ def describe(
     task: str,
     shape: Shape | None,
     name: str,
+    precision: str = 'float32',
     license: str = '',
-) -> Description | None:
+) -> Description:
     """The description of a file.
 
     Args:
@@ -43,17 +49,16 @@ def describe(
         task: of :class:`~heracles_mm.runtime.Description`.
         shape: height and width in px that the file takes; None for any.
         name: of the config.
+        precision: of the file.
         license: of the weights.
 
-    Returns:
-        None for a model of pictures that have not three channels.
-
     Raises:
-        UserError: the pipeline resizes in a way that has no description.
+        DescriptionError: the pipeline resizes in a way that has no description, or the pictures
+            have not three channels.
     """
     options = preprocessing(cfg)
-    if getattr(getattr(model, 'backbone', None), 'in_channels', COLOURS) != COLOURS:
-        return None
+    if (count := getattr(getattr(model, 'backbone', None), 'in_channels', COLOURS)) != COLOURS:
+        raise DescriptionError(f'the model takes pictures of {count} channels, not of colours')
     head: Any = _head(model)
     test_cfg: Any = getattr(getattr(model, 'roi_head', None) or head, 'test_cfg', None) or {}
     classes, palette = _classes(cfg, checkpoint, getattr(head, 'num_classes', 0))
@@ -73,13 +78,17 @@ def describe(
         mask_threshold=mask_threshold,
         align_corners=bool(getattr(head, 'align_corners', False)),
         name=name,
+        precision=precision,
         license=license,
     )
 
 
 def usual_shape(cfg: Config) -> Shape | None:
     """Height and width of a landscape picture as a detector's test pipeline resizes and pads it."""
-    resize = _resize(cfg)
+    try:
+        resize = _resize(cfg)
+    except DescriptionError:
+        return None
     return _padded(resize.size, cfg)[::-1] if resize.rule == 'fit' else None
 
 
@@ -152,7 +161,7 @@ def _resize(cfg: Config) -> Resize:
         elif kind == 'ResizeEdge' and step.get('edge', 'short') == 'short':
             found = Resize('edge', (step['scale'],), _filter(step))
         else:
-            raise UserError(
+            raise DescriptionError(
                 f'the pipeline of test_dataloader has a step that cannot be described in a file, '
                 f'{dict(step)}: use {KNOWN}'
             )
@@ -165,7 +174,7 @@ def _filter(step: Mapping[str, Any]) -> str:
         return 'opencv bilinear'
     if backend == 'pillow' and filter in FILTERS:
         return filter
-    raise UserError(
+    raise DescriptionError(
         f'the pipeline of test_dataloader resizes by {backend} with {filter}, and only cv2 with '
         'bilinear, or pillow, can be described in a file'
     )

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from torch import Tensor
 
-from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model, preprocessing
 from heracles_mm.export.describing import describe
 from heracles_mm.export.wrappers import Target, target
@@ -25,16 +24,14 @@ def eager_model(cfg: Config, checkpoint: str | None) -> Model:
         checkpoint: a file or URL; None leaves the weights random.
 
     Raises:
-        UserError: the model is of a kind that cannot be exported either, or takes pictures that
-            have not three channels.
+        UserError: the model is of a kind that cannot be exported either, or its test pipeline of
+            one that has no description.
         CheckpointError: the checkpoint cannot be read, or lacks a part of the model.
     """
     built = build_model(cfg, checkpoint, only_backbone=False)
     made = target(built, 'model')
     name = Path(cfg.filename or '').stem
     about = describe(cfg, built, checkpoint, task=made.task, shape=None, name=name)
-    if about is None:
-        raise UserError('the model takes pictures that have not three channels: colour is needed')
     divisor = preprocessing(cfg).get('pad_size_divisor', 1) if made.detects else 1
 
     @torch.inference_mode()

@@ -124,7 +124,6 @@ def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, to
     assert all(torch.equal(written[k], own[k]) for k in own if '.norm' in k or '.ffn.' in k)
 
 
-PADS = "test_dataloader.dataset.pipeline=[{'type': 'Pad', 'size': (9, 9)}]"
 TRIDENT = (
     '--cfg-options',
     'model.roi_head.type=TridentRoIHead',
@@ -188,9 +187,9 @@ MISTAKES = {
         (CLASSIFIER, 'nan.pth', '--out', 'x.onnx'),
         'holds NaN',
     ),
-    'a step that has no description': (
-        (DETECTOR, '--out', 'x.pt2', *FAST, '--cfg-options', PADS),
-        "a step that cannot be described in a file, {'type': 'Pad', 'size': (9, 9)}",
+    'accuracy of a backbone': (
+        (DETECTOR, '--out', 'x.onnx', '--what', 'backbone', '--accuracy', 1),
+        '--accuracy is measured of whole models in the format onnx',
     ),
     'another arch': ((CLASSIFIER, 'nano.pth', '--out', 'x.onnx'), 'of another shape (backbone.'),
     'no weights': ((CLASSIFIER, 'empty.pth', '--out', 'x.onnx'), 'holds no weights'),
