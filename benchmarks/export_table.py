@@ -1,35 +1,42 @@
-"""The table of docs/export.md: every kind of export, compared with eager and timed beside it.
+"""Every kind of export beside its eager model: one file for each model, and the table of them.
+
+    python benchmarks/export_table.py
+    python benchmarks/export_table.py --only 'UperNet, HAMSA nano' --side 64 --rounds 0
 
 tools/export_onnx.py writes, runs and compares each model, with random weights, in each way that its
-task has; the times are medians over rounds in which file and eager model take turns. OpenVINO runs
-the float32 file of one size.
-
-    python benchmarks/export_table.py                # --side 0 is that of each row, px
-    python benchmarks/export_table.py --only 'UperNet, HAMSA nano' --side 64 --rounds 0
+task has; times are medians over rounds in which file and eager model take turns. OpenVINO runs the
+float32 file of one size in turns with onnxruntime. A model leaves one file in --results: reports,
+machine, load and commit. What has its file is left out. The table of all files replaces that in
+--page. --side is in px; 0 is that of each model.
 """
 
 import argparse
 import json
+import re
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import redirect_stdout
+from datetime import datetime
 from functools import partial
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from common import log, machine, options
+from common import log, options
 
-from heracles_mm.benchmark.machine import load
+from heracles_mm.benchmark.machine import environment, load
 from heracles_mm.benchmark.timing import Budget, interleave, ratio
 from heracles_mm.cli import export_onnx
 from heracles_mm.datasets.pictures import write_pictures
 from heracles_mm.export.formats import OPSET
 from heracles_mm.runtime.engines import ENGINES
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+ROOT = Path(__file__).resolve().parents[1]
 HARTLEY = ('model.backbone.transform=hartley',)
 REAL = ('model.backbone.kernel=real', 'model.neck.kernel=real')
 WIDE = (800, 1344)
@@ -77,64 +84,107 @@ WAYS = {
 }
 """What is exported, and how; a folder of pictures follows the last."""
 
+BEGIN, END = '<!-- made by benchmarks/export_table.py -->', '<!-- end -->'
+
 
 def main() -> None:
     numbers = dict(side=0, rounds=10, threads=1, opset=OPSET)
-    args = options(__doc__, only=list(ROWS), ways=list(WAYS), **numbers)
+    places = dict(results=ROOT / 'benchmarks/results/export', page=ROOT / 'docs/export.md')
+    args = options(__doc__, only=list(ROWS), ways=list(WAYS), **numbers, **places)
     torch.set_num_threads(args.threads)
-    print(f'{machine()}, {args.rounds} rounds, load {load():.1f}; times are those of eager\n')
-    sizes = [f'MB, {way}' for way in args.ways if way != 'any size']
-    times = [*args.ways, 'OpenVINO'] if args.rounds else []
-    heads = ['model', 'px', 'difference', *sizes, *(f'time, {each}' for each in times)]
-    print('| ' + ' | '.join(heads) + ' |')
-    print('|---' * len(heads) + '|')
+    args.results.mkdir(parents=True, exist_ok=True)
     for name in args.only:
-        print(line(name, args), flush=True)
+        file = args.results / f'{re.sub(r"[^a-z0-9]+", "_", name.lower())}.json'
+        if not file.exists():
+            file.write_text(json.dumps(measured(name, args), indent=1) + '\n')
+    found = [json.loads(file.read_text()) for file in args.results.glob('*.json')]
+    found.sort(key=lambda one: list(ROWS).index(one['name']))
+    before, rest = args.page.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    args.page.write_text('\n'.join([f'{before}{BEGIN}', *table(found), f'{END}{after}']))
+    print(args.page)
 
 
-def line(name: str, args: argparse.Namespace) -> str:
-    """One row of the table."""
-    row = ROWS[name]
-    height, width = square(args.side) if args.side else row.shape
-    found: dict[str, Any] = {}
+def measured(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """All that is known of one model."""
+    row, busy = ROWS[name], load()
+    shape = square(args.side) if args.side else row.shape
+    reports = {}
     with tempfile.TemporaryDirectory() as folder:
-        write_pictures(Path(folder) / 'pictures', train=1, val=0, side=max(height, width))
+        write_pictures(Path(folder) / 'pictures', train=1, val=0, side=max(shape))
         for way in args.ways:
             if way == 'any size' and row.detects:
                 continue
             log(f'{name}, {way}')
-            found[way] = exported(row, (height, width), way, Path(folder), args)
-        turns = openvino_over_onnxruntime(Path(folder) / 'fixed.onnx', row, (height, width), args)
-    fixed = found['fixed']
-    differences = ', '.join(f'{key} {value:.0e}' for key, value in fixed['differences'].items())
-    cells = [name, f'{height}x{width}', differences]
-    cells += [f'{found[way]["bytes"] / 1e6:.1f}' for way in args.ways if way != 'any size']
-    if args.rounds:
-        cells += [f'{found[way]["latency"]:.2f}' if way in found else '-' for way in args.ways]
-        cells.append(f'{turns * fixed["latency"]:.2f}')
-    return '| ' + ' | '.join(cells) + ' |'
+            reports[way] = exported(row, shape, way, Path(folder), args)
+        turns = openvino_over_onnxruntime(Path(folder) / 'fixed.onnx', row, shape, args)
+    engines = {package: version(package) for package in ('onnxruntime', 'openvino')}
+    return {
+        'name': name,
+        'ways': reports,
+        'openvino_over_onnxruntime': turns,
+        'rounds': args.rounds,
+        'machine': {**environment(torch.device('cpu')), **engines, 'load': busy},
+        'commit': subprocess.check_output(
+            ['git', 'rev-parse', 'HEAD'], cwd=ROOT, text=True
+        ).strip(),
+        'date': datetime.now().date().isoformat(),
+    }
+
+
+def table(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Its lines, and one about the machines."""
+    sizes = [way for way in WAYS if way != 'any size']  # which is as large as the fixed one
+    heads = ['model', 'px', 'difference', *(f'MB, {way}' for way in sizes)]
+    heads += [f'time, {way}' for way in (*WAYS, 'OpenVINO')]
+    heads += ['eager ms']
+    yield '| ' + ' | '.join(heads) + ' |'
+    yield '|---' * len(heads) + '|'
+    for one in found:
+        ways, turns = one['ways'], one['openvino_over_onnxruntime']
+        fixed = ways['fixed']
+        latency = {way: report['latency'] for way, report in ways.items()}
+        latency['OpenVINO'] = turns and turns * fixed['latency']
+        worst = max(fixed['differences'], key=fixed['differences'].__getitem__)
+        cells = [one['name'], 'x'.join(map(str, fixed['shape']))]
+        cells += [f'{fixed["differences"][worst]:.0e} ({worst})']
+        cells += [f'{ways[way]["bytes"] / 1e6:.1f}' if way in ways else '' for way in sizes]
+        times = [latency.get(way) for way in (*WAYS, 'OpenVINO')]
+        cells += [f'{time:.2f}' if time else '' for time in times]
+        cells += [f'{fixed["milliseconds"]["eager"]:.0f}' if fixed['milliseconds'] else '']
+        yield '| ' + ' | '.join(cells) + ' |'
+    yield ''
+    yield f'{"; ".join(sorted({on(one["machine"]) for one in found}))}; batch 1, random weights.'
+
+
+def on(machine: dict[str, Any]) -> str:
+    """A machine in words."""
+    engines = ', '.join(f'{name} {machine[name]}' for name in ('torch', 'onnxruntime', 'openvino'))
+    return f'{machine["cpu"]}, threads: {machine["threads"]}, {engines}'
 
 
 def exported(
     row: Row, shape: tuple[int, int], way: str, folder: Path, args: argparse.Namespace
 ) -> dict[str, Any]:
     """The report of one export."""
-    words = [CONFIGS / f'{row.config}.py', '--out', folder / f'{way}.onnx', '--what', row.what]
+    config = ROOT / 'configs' / f'{row.config}.py'
+    words = [config, '--out', folder / f'{way}.onnx', '--what', row.what]
     words += ['--shape', *shape, '--rounds', args.rounds, '--opset', args.opset, '--json']
     words += WAYS[way] + ((folder / 'pictures',) if way == 'int8' else ())
     words += ['--cfg-options', *row.options] if row.options else []
     with redirect_stdout(StringIO()) as printed:
         if code := export_onnx.main([*map(str, words)]):
             sys.exit(code)
-    return json.loads(printed.getvalue().splitlines()[-1])
+    report = json.loads(printed.getvalue().splitlines()[-1])
+    return {key: value for key, value in report.items() if key not in ('out', 'description')}
 
 
 def openvino_over_onnxruntime(
     file: Path, row: Row, shape: tuple[int, int], args: argparse.Namespace
-) -> float:
+) -> float | None:
     """Time of one engine over the other's, median over rounds in which they take turns."""
     if not args.rounds:
-        return 0.0
+        return None
     rng = np.random.default_rng(0)
     inputs = {'image': rng.standard_normal((1, 3, *shape)).astype(np.float32)}
     if row.detects:

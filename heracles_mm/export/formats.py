@@ -15,13 +15,10 @@ from torch.export import ExportedProgram
 
 from heracles_mm.errors import UserError
 from heracles_mm.export.wrappers import Target
+from heracles_mm.runtime.geometry import LEAST_SIDE
 
 OPSETS = range(18, 24)
 """Of ONNX: below 18 torch's exporter has no operators, above 23 nothing was tried."""
-
-LEAST_SIDE = 33
-"""Of pictures of any size, px: below it the last map has a side of one position, which a graph
-would take for a constant."""
 
 OPSET = 20
 """The first with an operator for GELU."""
@@ -36,7 +33,8 @@ class ExportOptions:
 
     Args:
         shape: height and width of the pictures, px; the file takes no other, unless it is of
-            ``any_size`` from :data:`LEAST_SIDE` on.
+            ``any_size`` from :data:`~heracles_mm.runtime.geometry.LEAST_SIDE`
+            on.
         batch: pictures at a time; with ``dynamic_batch`` one number to trace with, and any will do.
         format: a name of :data:`FORMATS`.
         opset: of ONNX.

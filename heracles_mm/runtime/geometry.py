@@ -7,6 +7,10 @@ import numpy as np
 from heracles_mm.runtime.description import Description, Resize
 from heracles_mm.runtime.resampling import Size, resized
 
+LEAST_SIDE = 33
+"""Of the input of a file of any size, px: below it the last map has a side of one position, which a
+graph takes for a constant."""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -46,7 +50,8 @@ def geometry(picture: Size, description: Description) -> Geometry:
         inner = _scaled(picture, min(whole[0] / picture[0], whole[1] / picture[1]), whole)
     height, width = (min(pair) for pair in zip(inner, crop or inner, strict=True))
     top, left = (round((a - b) / 2) for a, b in zip(inner, (height, width), strict=True))
-    return Geometry(picture, inner, (top, left, height, width), whole or (height, width))
+    whole = whole or (max(height, LEAST_SIDE), max(width, LEAST_SIDE))
+    return Geometry(picture, inner, (top, left, height, width), whole)
 
 
 def model_input(picture: np.ndarray, where: Geometry, description: Description) -> np.ndarray:

@@ -32,6 +32,9 @@ USERS = 2
 
 SCORE = 0.3
 
+ENLARGED = '#drawn img {width: 100%; height: 60vh; object-fit: contain}'
+"""Small pictures too."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -86,6 +89,7 @@ def served(
                     max_file_size=MOST_BYTES,
                     ssr_mode=False,
                     footer_links=[],
+                    css=ENLARGED,
                     theme=gradio.themes.Default(
                         font=['system-ui', 'sans-serif'], font_mono=['monospace']
                     ),
@@ -174,6 +178,8 @@ def _page(
     class Upload(gradio.Image):
         """Gives the file as it came: it is read, and judged, by us."""
 
+        is_template = True  # looks as what it derives from
+
         def preprocess(self, payload: Any) -> str | None:
             return None if payload is None else payload.path
 
@@ -213,7 +219,11 @@ def _page(
                 labels = gradio.Checkbox(True, label='labels', visible=detects)
             with gradio.Column(scale=2):
                 picture = gradio.Image(
-                    label='what the model finds', format='png', interactive=False, elem_id='drawn'
+                    label='what the model finds',
+                    format='png',
+                    interactive=False,
+                    elem_id='drawn',
+                    buttons=['fullscreen', 'download'],  # no sharing at Hugging Face
                 )
                 legend = gradio.HTML()
         if inside:
