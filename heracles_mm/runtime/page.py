@@ -175,14 +175,6 @@ def _page(
 ) -> Any:
     """The page itself: what stands where, and what happens when."""
 
-    class Upload(gradio.Image):
-        """Gives the file as it came: it is read, and judged, by us."""
-
-        is_template = True  # looks as what it derives from
-
-        def preprocess(self, payload: Any) -> str | None:
-            return None if payload is None else payload.path
-
     about = model.description
     detects = about.task == 'detection'
     title = f'{about.name or "heracles_mm"}: {about.task}'
@@ -204,9 +196,10 @@ def _page(
         seen = gradio.State(None)
         with gradio.Row():
             with gradio.Column(scale=1):
-                upload = Upload(
-                    type='filepath', sources=['upload', 'clipboard'], label='picture', height=240
-                )
+                upload = gradio.Image(sources=['upload', 'clipboard'], label='picture', height=240)
+                # The file as it came: it is read, and judged, by us. (A class of our own would
+                # make gradio write an interface file beside this one.)
+                upload.preprocess = lambda payload: payload and payload.path
                 if examples:
                     gradio.Examples(examples, upload, label='or one of these', api_name=False)
                 score = gradio.Slider(

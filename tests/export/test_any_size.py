@@ -13,7 +13,7 @@ from heracles_mm.export import any_size
 from heracles_mm.export.checked_export import export
 from heracles_mm.export.formats import ExportOptions
 from heracles_mm.export.freeze import freeze
-from heracles_mm.export.wrappers import target
+from heracles_mm.export.wrappers import Target, target
 from heracles_mm.spectral import resample_kernel, tables
 
 sides = st.integers(1, 40)
@@ -61,6 +61,14 @@ def test_the_model_is_the_same_function_at_any_size(name):
         x = torch.randn(2, 3, height, width, dtype=torch.float64)
         with torch.no_grad():
             torch.testing.assert_close(made(x), model(x), rtol=0, atol=1e-11)
+
+
+def test_a_file_of_hamsas_is_the_model_at_other_sizes(tmp_path):
+    """Which export() sees to. The first stage alone: tracing sizes by name takes long."""
+    pytest.importorskip('onnxruntime')
+    made = Target(backbone('hamsa-complex', out_indices=(0,)), ('stage_1',), 'features')
+    report = export(made, ExportOptions((64, 64), any_size=True), tmp_path / 'm.onnx')
+    assert 0 < report.differences['stage_1'] < 2e-5
 
 
 def test_a_side_below_the_least_is_refused(tmp_path):

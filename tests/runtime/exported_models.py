@@ -21,7 +21,7 @@ ARGUMENTS = {
     'instances': ('--shape', '64', '96'),
     'boxes': ('--shape', '64', '96'),
     'segments': ('--any-size', '--shape', '64'),
-    'classes': ('--any-size',),
+    'classes': ('--shape', '64'),
 }
 SCORES = ('rpn_cls', 'fc_cls', 'retina_cls', 'gfl_cls', 'conv_logits', 'conv_seg', 'head.fc')
 """Last layers, whose fresh weights are so small that all classes look alike."""

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import socket
 import tempfile
 import time
 import urllib.error
@@ -11,6 +12,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from PIL import Image
 
 from heracles_mm.errors import DataError
 from heracles_mm.runtime import Model, page
+from heracles_mm.runtime.drawing import drawn
 
 pytest.importorskip('gradio', reason='the app extra is not installed')
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
@@ -97,12 +100,12 @@ def test_upload_threshold_and_toggles(browser, address, exported, tmp_path):
         assert expected < len(result.above(page.SCORE))
         set_score(view, middle)
         assert expect(lambda: found(view) == expected)
-        drawn = view.locator('#drawn img')
-        before = drawn.get_attribute('src')
+        image = view.locator('#drawn img')
+        before = image.get_attribute('src')
         for option in ('boxes', 'masks', 'labels'):
             view.get_by_label(option, exact=True).uncheck()
-        assert expect(lambda: drawn.get_attribute('src') != before)
-        assert expect(lambda: np.array_equal(pixels_of(view, drawn), scene(64, 96)))
+        assert expect(lambda: image.get_attribute('src') != before)
+        assert expect(lambda: np.array_equal(pixels_of(view, image), scene(64, 96)))
 
 
 def pixels_of(view, image):
@@ -117,10 +120,12 @@ def test_an_example_and_two_users(browser, address, exported, tmp_path):
     model = Model(exported('instances').file)
     with user(browser, address) as first, user(browser, address) as second:
         upload(first, tmp_path / 'a.png')
-        second.locator('.gallery img, .gallery-item img, [data-testid=gallery] img').first.click()
-        assert found(first) == len(model(scene(64, 96)).above(page.SCORE))
-        assert found(second) == len(model(scene(64, 96, 1)).above(page.SCORE))
-        assert np.abs(pixels_of(second, second.locator('#drawn img')) - 0.0).any()
+        second.locator('.gallery-item').first.click()
+        for view, picture in ((first, scene(64, 96)), (second, scene(64, 96, 1))):
+            expected = model(picture).above(page.SCORE)
+            assert found(view) == len(expected)
+            seen = pixels_of(view, view.locator('#drawn img'))
+            assert np.array_equal(seen, drawn(picture, expected, model.description))
 
 
 def test_a_broken_upload_is_one_sentence(browser, address, tmp_path):
@@ -146,7 +151,22 @@ def test_no_other_file_of_the_machine_is_served(address, tmp_path):
         assert error.value.code in (403, 404)
 
 
-def test_a_huge_upload_is_refused_while_it_comes(address, monkeypatch):
+def test_a_path_of_the_machine_is_no_upload(address, tmp_path):
+    """As a program may send it in place of the page."""
+    Image.fromarray(scene(8, 8)).save(tmp_path / 'secret.png')
+    config = json.load(urllib.request.urlopen(address + 'config', timeout=60))
+    event = next(each for each in config['dependencies'] if each['targets'][0][1] == 'change')
+    file = {'path': str(tmp_path / 'secret.png'), 'meta': {'_type': 'gradio.FileData'}}
+    call = {'data': [file], 'fn_index': event['id'], 'session_hash': 'hostile'}
+    post(address, 'gradio_api/queue/join', json.dumps(call).encode())
+    answers = urllib.request.urlopen(
+        f'{address}gradio_api/queue/data?session_hash=hostile', timeout=60
+    )
+    last = next(json.loads(line[6:]) for line in answers if b'process_completed' in line)
+    assert last['success'] is False and 'secret' not in json.dumps(last)
+
+
+def test_a_huge_upload_is_refused_while_it_comes(address):
     """Sent as a form of one file of more than the most, of which the server keeps none."""
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
     body = head + bytes(page.MOST_BYTES + 2**20) + b'\r\n--x--\r\n'
@@ -157,9 +177,11 @@ def test_a_huge_upload_is_refused_while_it_comes(address, monkeypatch):
 
 
 def test_the_page_listens_on_this_machine_alone(address):
-    assert address.startswith('http://127.0.0.1:')
-    config = json.load(urllib.request.urlopen(address + 'config', timeout=60))
-    assert 'heracles_mm_app_' not in json.dumps(config.get('root', ''))
+    """A server of all addresses would answer at this one too."""
+    port = urlsplit(address).port
+    assert address == f'http://127.0.0.1:{port}/'
+    with pytest.raises(OSError):
+        socket.create_connection(('127.0.0.2', port), timeout=5)
 
 
 def test_what_an_upload_may_be(exported, tmp_path, monkeypatch):

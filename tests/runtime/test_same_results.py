@@ -40,9 +40,6 @@ def pictures(height, width):
     }
 
 
-KINDS = tuple(pictures(8, 12))
-
-
 @pytest.fixture
 def write(tmp_path):
     """Write bytes to a file and return its path."""
