@@ -28,7 +28,7 @@ def in_float32(node: Any) -> bool:
     """Whether a node of a file keeps its float32."""
     notes = {entry.key: entry.value for entry in node.metadata_props}
     modules: list[str] = ast.literal_eval(notes.get(CLASSES, '[]'))[:-1]  # the last is no module
-    if any(name.endswith(('.FixedSASS', '.AnySASS', '.Integral')) for name in modules):
+    if any(name.endswith(('.FixedSASS', '.AnySASS')) for name in modules):
         return True
     return bool(modules) and modules[-1].startswith('heracles_mm.export.')
 

@@ -179,11 +179,11 @@ def _page(
     detects = about.task == 'detection'
     title = f'{about.name or "heracles_mm"}: {about.task}'
 
-    def run(path: str | None) -> Seen | None:
-        if path is None:
+    def run(file: dict[str, Any] | None) -> Seen | None:
+        if file is None:
             return None
         try:
-            return look(model, path)
+            return look(model, file['path'])
         except UserError as error:
             raise gradio.Error(str(error), print_exception=False) from None
 
@@ -197,9 +197,6 @@ def _page(
         with gradio.Row():
             with gradio.Column(scale=1):
                 upload = gradio.Image(sources=['upload', 'clipboard'], label='picture', height=240)
-                # The file as it came: it is read, and judged, by us. (A class of our own would
-                # make gradio write an interface file beside this one.)
-                upload.preprocess = lambda payload: payload and payload.path
                 if examples:
                     gradio.Examples(examples, upload, label='or one of these', api_name=False)
                 score = gradio.Slider(
@@ -227,7 +224,9 @@ def _page(
                     button.click(figure, None, plot, api_visibility='private')
         options = [score, boxes, masks, labels]
         drawing = dict(inputs=[seen, *options], outputs=[picture, legend], **hidden)
-        upload.change(run, upload, seen, api_visibility='private').then(redraw, **drawing)
+        # Without gradio's own reading: the file is judged, and read, by us.
+        found = upload.change(run, upload, seen, preprocess=False, api_visibility='private')
+        found.then(redraw, **drawing)
         for option in options:
             option.change(redraw, trigger_mode='always_last', **drawing)
     return page
