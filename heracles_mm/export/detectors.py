@@ -133,7 +133,8 @@ class OneStageDetections(Detections):
             return _decoded(head.bbox_coder, priors, deltas)
         # GFL: distances from the centre, in strides, as the mean of a distribution.
         shares = deltas.unflatten(1, (4, -1)).softmax(-1)
-        distances = shares @ head.integral.project * head.prior_generator.strides[level][0]
+        distances = (shares * head.integral.project).sum(-1)
+        distances = distances * head.prior_generator.strides[level][0]
         return _decoded(head.bbox_coder, head.anchor_center(priors), distances)
 
     def own(self, image: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:

@@ -46,12 +46,19 @@ def made(exported, tmp_path_factory):
     return of
 
 
+def bytes_of_weights(path):
+    return sum(
+        onnx.numpy_helper.to_array(each).nbytes for each in onnx.load(path).graph.initializer
+    )
+
+
 @pytest.mark.parametrize(('precision', 'share'), [('float16', 0.01), ('int8', 0.3)])
 @pytest.mark.parametrize('name', ['classes', 'segments'])
-def test_the_numbers_are_close_and_the_file_is_smaller(name, precision, share, made):
-    """Of the largest of them: float16 has 11 bits for each, int8 8."""
+def test_the_numbers_are_close_and_the_weights_are_smaller(name, precision, share, made):
+    """Of the largest of them: float16 has 11 bits for each, int8 8. (The graphs of these tiny
+    models are larger than their weights.)"""
     plain, small = made(name, 'float32'), made(name, precision)
-    assert small.stat().st_size < plain.stat().st_size
+    assert bytes_of_weights(small) < bytes_of_weights(plain)
     own, other = Model(plain), Model(small)
     for inputs in feeds(own):
         (expected,), (found,) = (model._graph.run(inputs) for model in (own, other))
