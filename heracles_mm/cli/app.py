@@ -25,9 +25,9 @@ from heracles_mm.datasets.spec import ScenesSpec
 from heracles_mm.errors import UserError
 from heracles_mm.export.eager_model import eager_model
 from heracles_mm.runtime import Model
+from heracles_mm.runtime.decoding import read_picture
 from heracles_mm.runtime.engines import ENGINES
 from heracles_mm.runtime.page import served
-from heracles_mm.runtime.pictures import read_picture
 from heracles_mm.visualization.trained_backbone import trained_backbone
 
 NAME = 'app'

@@ -27,11 +27,11 @@ from heracles_mm.export.building import build_model
 from heracles_mm.export.checked_export import Report, export
 from heracles_mm.export.describing import DescriptionError, describe, usual_shape
 from heracles_mm.export.formats import FORMATS, OPSET, OPSETS, ExportOptions
-from heracles_mm.export.precision import PRECISIONS
+from heracles_mm.export.reduced_precision import PRECISIONS
 from heracles_mm.export.wrappers import WHATS, target
 from heracles_mm.runtime import Description, Model
+from heracles_mm.runtime.decoding import read_picture
 from heracles_mm.runtime.description import KEY
-from heracles_mm.runtime.pictures import read_picture
 
 NAME = 'export_onnx'
 EXAMPLES = (

@@ -20,7 +20,7 @@ from heracles_mm.errors import UserError
 from heracles_mm.export.compare import NUDGE, Comparison
 from heracles_mm.export.formats import FORMATS, ExportOptions, Runner, Shape, quiet
 from heracles_mm.export.freeze import freeze
-from heracles_mm.export.precision import reduce
+from heracles_mm.export.reduced_precision import reduce
 from heracles_mm.export.wrappers import Target
 from heracles_mm.runtime.geometry import LEAST_SIDE
 

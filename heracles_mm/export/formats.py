@@ -39,8 +39,8 @@ class ExportOptions:
         format: a name of :data:`FORMATS`.
         opset: of ONNX.
         any_size: see above.
-        precision: of :data:`~heracles_mm.export.precision.PRECISIONS`, other than float32 in ONNX
-            alone.
+        precision: of :data:`~heracles_mm.export.reduced_precision.PRECISIONS`, other than float32
+            in ONNX alone.
         notes: for the file's metadata (ONNX).
     """
 

@@ -4,9 +4,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from heracles_mm.errors import UsageError
+from heracles_mm.runtime.decoding import Source, read_picture
 from heracles_mm.runtime.description import Description
-from heracles_mm.runtime.pictures import Source, read_picture
-from heracles_mm.runtime.results import ClassScores, Detections, LabelMap, Result
+from heracles_mm.runtime.findings import ClassScores, Detections, LabelMap, Result
 
 OPACITY = 0.5
 

@@ -7,12 +7,12 @@ from typing import Any, overload
 import numpy as np
 
 from heracles_mm.errors import DataError, ModelFileError, UsageError
+from heracles_mm.runtime.decoding import Source, read_picture
 from heracles_mm.runtime.description import Description
 from heracles_mm.runtime.engines import ENGINES, Graph
+from heracles_mm.runtime.findings import ClassScores, Detections, LabelMap, Result
 from heracles_mm.runtime.geometry import Geometry, geometry, model_input
-from heracles_mm.runtime.pictures import Source, read_picture
 from heracles_mm.runtime.resampling import enlarged_rows
-from heracles_mm.runtime.results import ClassScores, Detections, LabelMap, Result
 
 BAND_BYTES = 32 * 2**20
 """Of label scores that are enlarged to a picture at a time, so that its size costs no memory."""

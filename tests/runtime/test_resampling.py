@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from heracles_mm.runtime.findings import Detections, run_lengths
 from heracles_mm.runtime.resampling import enlarged_rows, resized
-from heracles_mm.runtime.results import Detections, run_lengths
 
 sides = st.integers(1, 40)
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from heracles_mm.errors import DataError
-from heracles_mm.runtime.pictures import read_picture
+from heracles_mm.runtime.decoding import read_picture
 
 
 def picture(height=12, width=16):

@@ -11,7 +11,7 @@ from exported_models import scene
 from PIL import Image
 
 from heracles_mm.cli import export_onnx
-from heracles_mm.export.precision import in_float32, reduce
+from heracles_mm.export.reduced_precision import in_float32, reduce
 from heracles_mm.runtime import Model
 from heracles_mm.runtime.geometry import geometry, model_input
 
