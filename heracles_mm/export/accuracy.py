@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData, PixelData
 
 from heracles_mm.errors import UserError
 from heracles_mm.runtime import ClassScores, Detections, LabelMap, Model
-from heracles_mm.runtime.findings import Result
+from heracles_mm.runtime.outcomes import Result
 
 NUMBERS = (int, float, np.number)
 

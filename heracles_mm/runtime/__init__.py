@@ -6,7 +6,7 @@ command line.
 """
 
 from heracles_mm.runtime.description import Description, Resize
-from heracles_mm.runtime.findings import ClassScores, Detections, LabelMap
 from heracles_mm.runtime.model import Model
+from heracles_mm.runtime.outcomes import ClassScores, Detections, LabelMap
 
 __all__ = ['ClassScores', 'Description', 'Detections', 'LabelMap', 'Model', 'Resize']

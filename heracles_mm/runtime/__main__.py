@@ -14,8 +14,8 @@ from PIL import Image
 from heracles_mm.errors import UserError
 from heracles_mm.runtime.drawing import drawn
 from heracles_mm.runtime.engines import ENGINES
-from heracles_mm.runtime.findings import Detections, LabelMap, Result
 from heracles_mm.runtime.model import Model
+from heracles_mm.runtime.outcomes import Detections, LabelMap, Result
 
 NAME = 'heracles_mm.runtime'
 SCORE = 0.3

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 from heracles_mm.errors import UsageError
 from heracles_mm.runtime.decoding import Source, read_picture
 from heracles_mm.runtime.description import Description
-from heracles_mm.runtime.findings import ClassScores, Detections, LabelMap, Result
+from heracles_mm.runtime.outcomes import ClassScores, Detections, LabelMap, Result
 
 OPACITY = 0.5
 

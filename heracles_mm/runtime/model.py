@@ -10,8 +10,8 @@ from heracles_mm.errors import DataError, ModelFileError, UsageError
 from heracles_mm.runtime.decoding import Source, read_picture
 from heracles_mm.runtime.description import Description
 from heracles_mm.runtime.engines import ENGINES, Graph
-from heracles_mm.runtime.findings import ClassScores, Detections, LabelMap, Result
 from heracles_mm.runtime.geometry import Geometry, geometry, model_input
+from heracles_mm.runtime.outcomes import ClassScores, Detections, LabelMap, Result
 from heracles_mm.runtime.resampling import enlarged_rows
 
 BAND_BYTES = 32 * 2**20

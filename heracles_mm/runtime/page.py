@@ -20,8 +20,8 @@ from PIL import Image
 from heracles_mm.errors import DataError, UserError
 from heracles_mm.runtime.decoding import read_picture
 from heracles_mm.runtime.drawing import drawn
-from heracles_mm.runtime.findings import ClassScores, Detections, LabelMap, Result
 from heracles_mm.runtime.model import Model
+from heracles_mm.runtime.outcomes import ClassScores, Detections, LabelMap, Result
 
 MOST_BYTES = 32 * 2**20
 MOST_PIXELS = 50_000_000

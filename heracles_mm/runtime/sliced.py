@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 
 from heracles_mm.errors import UsageError, UserError
 from heracles_mm.runtime.decoding import Source, read_picture
-from heracles_mm.runtime.findings import Detections
 from heracles_mm.runtime.model import Model
+from heracles_mm.runtime.outcomes import Detections
 
 MARGIN = 0.2
 """Of a slice that its neighbour shows too."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from heracles_mm.runtime.findings import Detections, run_lengths
+from heracles_mm.runtime.outcomes import Detections, run_lengths
 from heracles_mm.runtime.resampling import enlarged_rows, resized
 
 sides = st.integers(1, 40)
