@@ -1,8 +1,8 @@
 """heracles_mm: the spectral vision backbones Heracles and HAMSA for OpenMMLab and plain torch.
 
-Importing this package answers for mmcv's operators where none are compiled, and registers the
-backbones in mmengine's root registry as soon as mmengine is imported too. It imports neither torch
-nor mmengine itself: `heracles_mm.runtime` needs none of them.
+Importing this package answers for mmcv's operators where none are compiled, and makes the
+backbones known to mmengine's root registry, whichever of the two is imported first. It imports
+neither torch nor mmengine itself: `heracles_mm.runtime` needs none of them.
 """
 
 from typing import TYPE_CHECKING, Any

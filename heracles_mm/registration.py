@@ -9,8 +9,9 @@ import sys
 
 
 class AfterMmengine:
-    """A finder for the one module `mmengine`, before all others: what it finds registers the
-    backbones at the end of its import."""
+    """A finder for the one module `mmengine`, before all others: what it finds has its registry
+    import the backbones when it is first asked for a model. Not at once: a room of this package
+    that they need may be what imports mmengine."""
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -28,7 +29,9 @@ class AfterMmengine:
         def execute_and_register(module):
             execute(module)
             sys.meta_path.remove(cls)
-            import heracles_mm.backbones  # noqa: F401
+            from mmengine.registry import MODELS
+
+            MODELS._locations = [*MODELS._locations, 'heracles_mm.backbones']
 
         spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec

@@ -2,8 +2,7 @@
 
 A graph has no shapes of Python to ask, so each table is a function of the places along an axis,
 ``arange(n)``, of which the graph makes as many as its input has. Angles are whole numbers of steps,
-reduced to one turn before they become floats, so that a table is as exact at any size. Tables have
-as many axes as the maps that they multiply: OpenVINO wants that of what is no constant.
+reduced to one turn before they become floats, so that a table is as exact at any size.
 """
 
 import math
@@ -91,13 +90,13 @@ class AnyFilter(nn.Module):
 
     def _tables(self, height: Tensor, width: Tensor) -> FilterTables:
         sides = zip(self.weight.shape[1:], (height, width))
-        rows, columns = (lerp_matrix(n, m, not self.cosine, self.dtype)[None] for n, m in sides)
+        rows, columns = (lerp_matrix(n, m, not self.cosine, self.dtype) for n, m in sides)
         weight = (rows @ self.weight @ columns.mT).permute(1, 2, 0)  # (H, W, C)
         if self.cosine:
-            rows, columns = (dct_matrix(index, self.dtype) for index in (height, width))
-            return FilterTables(rows[None, None], columns[None, None, None], weight, None, None)
-        rows = torch.stack(dft_matrices(height, self.dtype))[:, None]
-        cos, sin = (matrix[None, None] for matrix in dft_matrices(width, self.dtype))
+            rows, columns = (dct_matrix(index, self.dtype)[None] for index in (height, width))
+            return FilterTables(rows, columns, weight, None, None)
+        rows = torch.stack(dft_matrices(height, self.dtype))
+        cos, sin = dft_matrices(width, self.dtype)
         columns = torch.stack((cos + sin, cos - sin))
         if not self.convolution:
             return FilterTables(rows, columns, weight, None, None)
@@ -115,12 +114,9 @@ class AnyFourier(Fourier):
         self.width = grid[1] // 2 + 1
         self.bins = grid[0] * grid[1] // 2 + 1 if tokens else grid[0] * self.width
         k2 = places(self.width)
-        self.rows, self.rows_back = (
-            table[None] for table in row_tables(*dft_matrices(height, dtype))
-        )
+        self.rows, self.rows_back = row_tables(*dft_matrices(height, dtype))
         cos, sin = dft_matrices(width, dtype)
-        tables = column_tables(cos[k2], sin[k2])
-        self.columns, self.columns_back = (table[None, None] for table in tables)
+        self.columns, self.columns_back = column_tables(cos[k2], sin[k2])
         length, k = count(width), k2.repeat(grid[0])
         if tokens:
             length, k = count(height) * count(width), places(self.bins)
@@ -197,5 +193,5 @@ class AnyPool(nn.Module):
 def _averaged(x: Tensor, cells: Sequence[Tensor]) -> Tensor:
     """Averages of maps (B, C, H, W) over cells along H and W."""
     sides = zip(cells, x.shape[2:], strict=True)
-    rows, columns = (mean_matrix(each, places(side), x.dtype)[None, None] for each, side in sides)
+    rows, columns = (mean_matrix(each, places(side), x.dtype) for each, side in sides)
     return rows @ x @ columns.mT

@@ -62,7 +62,7 @@ def open_openvino(path: str, threads: int | None) -> Graph:
 
     Raises:
         UserError: OpenVINO is not installed.
-        ModelFileError: it cannot load the file.
+        ModelFileError: it cannot load the file, or the file is of any size.
     """
     try:
         import openvino
@@ -76,6 +76,7 @@ def open_openvino(path: str, threads: int | None) -> Graph:
     try:
         core = openvino.Core()
         model = core.read_model(path)
+        _check_sides(model, path)
         compiled = core.compile_model(model, 'CPU', settings)
     except RuntimeError as error:
         raise ModelFileError(
@@ -99,6 +100,15 @@ def open_openvino(path: str, threads: int | None) -> Graph:
         tuple(port.any_name for port in compiled.outputs),
         {KEY: model.get_rt_info(place).value} if model.has_rt_info(place) else {},
     )
+
+
+def _check_sides(model: Any, path: str) -> None:
+    """Its CPU plugin cannot run what a file of any size computes from the size."""
+    if any(side.is_dynamic for port in model.inputs for side in list(port.partial_shape)[2:]):
+        raise ModelFileError(
+            f'{path} takes pictures of any size, and OpenVINO runs files of one size: export it '
+            'without --any-size, or take the engine onnxruntime'
+        )
 
 
 ENGINES = {'onnxruntime': open_onnxruntime, 'openvino': open_openvino}

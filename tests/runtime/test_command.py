@@ -55,10 +55,12 @@ def test_the_runtime_needs_neither_torch_nor_mmengine():
 
 def test_the_backbones_join_mmengine_that_is_imported_later():
     """The runtime's import must not be in the way of a config's custom_imports that follows; nor
-    must one who only looks whether mmengine is there. (Elsewhere mmengine comes first.)"""
+    must one who only looks whether mmengine is there, nor a room of ours that the backbones need
+    and that is the first to import it. (Elsewhere mmengine comes first.)"""
     code = (
         'import heracles_mm.runtime, importlib.util\n'
         'importlib.util.find_spec("mmengine")\n'
+        'import heracles_mm.checkpoints\n'
         'from mmengine.registry import MODELS\n'
         'print(MODELS.get("Heracles").__name__)'
     )
