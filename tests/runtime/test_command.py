@@ -61,8 +61,8 @@ def test_the_backbones_join_mmengine_that_is_imported_later():
         'import heracles_mm.runtime, importlib.util\n'
         'importlib.util.find_spec("mmengine")\n'
         'import heracles_mm.checkpoints\n'
-        'from mmengine.registry import MODELS\n'
-        'print(MODELS.get("Heracles").__name__)'
+        'from mmengine.registry import MODELS, Registry\n'
+        'print(Registry("model", parent=MODELS, scope="some").get("Heracles").__name__)'
     )
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == 'Heracles', done.stderr
