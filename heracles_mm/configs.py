@@ -16,6 +16,7 @@ TASKS = {
     'Image Classification': 'classification',
     'Object Detection': 'detection',
     'Instance Segmentation': 'detection',
+    'Panoptic Segmentation': 'detection',
     'Semantic Segmentation': 'segmentation',
 }
 """A metafile's task -> the one that lists it, one for each library."""

@@ -30,19 +30,21 @@ TAKEN_BEFORE = {
     'OptimWrapper': {'constructor', 'paramwise_cfg'},
     'LinearLR': {'convert_to_iter_based'},
     'CosineAnnealingLR': {'convert_to_iter_based'},
+    'EMAHook': {'priority'},
 }
 """Options that mmengine takes out before it calls the constructor."""
 
 PASSES_ON = {
     'RandomResize': 'Resize',
     'RandomChoiceResize': 'Resize',
+    'EMAHook': 'ExpMomentumEMA',
     'NamedDetLocalVisualizer': 'DetLocalVisualizer',
     'NamedUniversalVisualizer': 'UniversalVisualizer',
 }
 """Parts that hand the options they do not know to another, which rejects those it does not."""
 
 PLAIN = {
-    'data_prefix': {'img', 'seg', 'img_path', 'seg_map_path'},
+    'data_prefix': {'img', 'seg', 'img_path', 'seg_map_path', 'sub_data_root'},
     'hparams': {'interpolation', 'pad_val'},
 }
 """Dicts without a type of which the libraries take what they know and pass over the rest."""
@@ -64,6 +66,8 @@ def registered(root: Registry, cfg: Config) -> Iterator[Registry]:
 def _unknown(cfg: Config, value: Any, path: str, name: str = '') -> Iterator[str]:
     if isinstance(value, dict):
         known = _known_options(cfg, value.get('type')) or PLAIN.get(name)
+        if known is not None and 'resize_type' in value:  # handed to that in place of Resize
+            known |= _known_options(cfg, value['resize_type']) or set()
         yield from (f'{path}{key}' for key in value if known is not None and key not in known)
         for key, inner in value.items():
             yield from _unknown(cfg, inner, f'{path}{key}.', key)
