@@ -89,10 +89,18 @@ def map_findings(
     if labels is None or not all(maps):  # a test without ground truth
         return pictures
     if missing := missing_files(maps):
+        how = (
+            'copy the rest of the data, or set data_prefix.seg_map_path and seg_map_suffix to '
+            'what is there'
+        )
+        if not missing_files([missing[0].replace('_labelTrainIds.png', '_labelIds.png')]):
+            how = (
+                'make the ids of training from the *_labelIds.png that are there, with '
+                'csCreateTrainIdLabelImgs of the package cityscapesscripts'
+            )
         yield (
             f'{len(missing)} of {len(maps)} {stage} pictures have no label map '
-            f'({shortened(missing)}): copy the rest of the data, or set data_prefix.seg_map_path '
-            'and seg_map_suffix to what is there'
+            f'({shortened(missing)}): {how}'
         )
         return pictures
     looked = sampled(items, level)

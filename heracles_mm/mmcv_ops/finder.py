@@ -1,7 +1,7 @@
 """Where modules come from that the libraries ask for and no index has for today's Python.
 
-`mmcv._ext` when no compiled one is installed, and `panopticapi`, which mmdet wants for panoptic data.
-This file runs in two ways, so that the order of imports does not matter: `import heracles_mm`
+`mmcv._ext` when no compiled one is installed, and `panopticapi`, which mmdet wants for panoptic
+data. This file runs in two ways, so that the order of imports does not matter: `import heracles_mm`
 imports it, and the wheel carries it as `_heracles_mm_finder`, which a line in site-packages
 (`heracles_mm.pth`) imports when Python starts: mmdet's test.py, scripts that begin with
 `mmdet.apis` and spawned workers want mmcv's operators before any config names this package. It

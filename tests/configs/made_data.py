@@ -81,6 +81,7 @@ def made_data(cfg: Config, folder: Path) -> Iterator[None]:
 def _listed(data_set: Any, folder: Path) -> list[dict]:
     """What a data set of any of the libraries tells about a picture."""
     data_set.cat_ids, data_set.cat_img_map = [1], {1: [1]}  # CocoDataset.filter_data reads them
+    getattr(data_set, 'bbox_min_size', None)  # as VOCDataset reads it with each file
     x1, y1, x2, y2 = box = [10, 10, 70, 50]
     polygon = [x1, y1, x2, y1, x2, y2, x1, y2]
     picture = dict(

@@ -205,7 +205,11 @@ def test_frozen_parameters_are_left_out():
         (dict(decay_rate=True), ValueError, 'got True'),
         (dict(decay_rate='0.5'), ValueError, "got '0.5'"),
         (dict(decay_rate=float('nan')), ValueError, 'got nan'),
-        (dict(decay_rat=0.5), TypeError, 'no option decay_rat; it has decay_rate, backbone_lr_mult'),
+        (
+            dict(decay_rat=0.5),
+            TypeError,
+            'no option decay_rat; it has decay_rate, backbone_lr_mult',
+        ),
         (dict(decay_rate=1.0, backbone_lr_mult=0), ValueError, 'above 0, got 0; to leave'),
         (dict(decay_rate=1.0, backbone_lr_mult=True), ValueError, 'above 0, got True'),
         (dict(decay_rate=0.5, norm_decay_mul=0), TypeError, 'no option norm_decay_mul;'),

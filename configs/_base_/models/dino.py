@@ -50,7 +50,7 @@ model = dict(
     dn_cfg=dict(
         label_noise_scale=0.5,
         box_noise_scale=1.0,
-        group_cfg=dict(dynamic=True, num_groups=None, num_dn_queries=100),
+        group_cfg=dict(dynamic=True, num_dn_queries=100),
     ),
     train_cfg=dict(
         assigner=dict(
