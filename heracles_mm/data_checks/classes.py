@@ -58,7 +58,7 @@ def label_name_findings(first: tuple[str, list], other: tuple[str, list]) -> Ite
             yield (
                 f'the class {name!r} is label {classes.index(name)} of {option} and '
                 f'{others.index(name)} of {other_option}, so that one would be taken for another: '
-                'give both the same metainfo=dict(classes=(...))'
+                'name the classes in one order everywhere, with metainfo=dict(classes=(...))'
             )
             return
     if classes != others:

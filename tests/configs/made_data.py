@@ -66,7 +66,7 @@ def make_data(folder: Path) -> None:
 @contextmanager
 def made_data(cfg: Config, folder: Path) -> Iterator[None]:
     """Inside, the data sets of ``cfg`` list the picture in ``folder`` instead of their own."""
-    with registered(DATASETS, cfg) as data_sets, pytest.MonkeyPatch.context() as to:
+    with registered(DATASETS, cfg.default_scope) as data_sets, pytest.MonkeyPatch.context() as to:
         for split in ('train', 'val', 'test'):
             for _, options in inner_datasets(cfg[f'{split}_dataloader'], ''):
                 data_set = data_sets.get(options.type)

@@ -77,7 +77,7 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
         wrapper = runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner.scale_lr(wrapper, runner.auto_scale_lr)
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
-        assert runner.test_loop.dataloader.dataset.pipeline.transforms
+        assert runner.test_loop.dataloader.dataset[0]
         _switch_pipelines(runner, train_set)
         if 'tta_model' in cfg:
             _build_test_time_augmentation(runner.cfg, runner.model)

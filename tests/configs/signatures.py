@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from mmengine import registry
@@ -56,9 +57,9 @@ def unknown_options(cfg: Config) -> list[str]:
 
 
 @contextmanager
-def registered(root: Registry, cfg: Config) -> Iterator[Registry]:
-    """The registry of the config's library below ``root``, or ``root`` if it has none."""
-    scope = DefaultScope.overwrite_default_scope(cfg.default_scope)
+def registered(root: Registry, library: str) -> Iterator[Registry]:
+    """The registry of a ``library`` below ``root``, or ``root`` if it has none."""
+    scope = DefaultScope.overwrite_default_scope(library)
     with scope, root.switch_scope_and_registry(None) as registry:
         yield registry
 
@@ -84,10 +85,7 @@ def _known_options(cfg: Config, kind: Any) -> set[str] | None:
     """
     if not isinstance(kind, str):
         return None
-    classes = []
-    for root in REGISTRIES:
-        with registered(root, cfg) as registry:
-            classes += [found] if (found := registry.get(kind)) is not None else []
+    classes = _classes(cfg.default_scope, kind)
     if not classes or any(_rejects_by_itself(cls) for cls in classes):
         return None
     known = {'type', *(name for cls in classes for name in _parameters(cls))}
@@ -95,6 +93,15 @@ def _known_options(cfg: Config, kind: Any) -> set[str] | None:
     if kind in PASSES_ON:
         known |= _known_options(cfg, PASSES_ON[kind]) or set()
     return known
+
+
+@cache
+def _classes(library: str, kind: str) -> list[Any]:
+    found = []
+    for root in REGISTRIES:
+        with registered(root, library) as registry:
+            found.append(registry.get(kind))
+    return [one for one in found if one is not None]
 
 
 def _rejects_by_itself(cls: Any) -> bool:

@@ -215,7 +215,8 @@ def test_a_refusal_names_the_fault_and_mmdet_fails_or_learns_nonsense(case, cfg)
 
 
 def test_an_evaluator_of_other_pictures_is_refused(cfg):
-    cfg.val_evaluator.ann_file = cfg.val_evaluator.ann_file.replace('val', 'train')
+    root = Path(cfg.val_dataloader.dataset.data_root)
+    cfg.val_evaluator.ann_file = str(root / 'panoptic_train.json')
     refusal, _ = outcome(cfg)
     assert 'panoptic_train.json, which does not list 3 of the 3' in refusal
     cfg.val_evaluator.seg_prefix += '_elsewhere'

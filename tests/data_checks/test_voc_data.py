@@ -43,6 +43,10 @@ def other_order(cfg):
     cfg.val_dataloader.dataset.metainfo = dict(classes=('dog', 'cat'))
 
 
+def old_key(cfg):
+    cfg.train_dataloader.dataset.metainfo = dict(CLASSES=('cat', 'dog'))
+
+
 # What mmdet does on the refused input.
 
 
@@ -124,7 +128,7 @@ REFUSED = {
         lambda cfg: not len(labels(cfg)),
     ),
     'CLASSES as before mmdet 3': (
-        option('train_dataloader.dataset.metainfo', dict(CLASSES=('cat', 'dog'))),
+        old_key,
         ['has CLASSES, which is not read: call it classes'],
         lambda cfg: len(built(cfg, 'train').metainfo['classes']) == 20,
     ),
