@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from heracles_mm.data_checks.coco_form import lvis_metric_findings, read_annotations
+from heracles_mm.data_checks.coco_form import read_annotations
 from heracles_mm.data_checks.findings import Odd, missing_files, missing_pictures, shortened
 from heracles_mm.data_checks.heads import ClassCount
 from heracles_mm.data_checks.picture_files import loaded_sizes, orientation
@@ -89,8 +89,6 @@ def coco_findings(use: Use, level: str, read: dict[str, Any]) -> Generator[str, 
     content = yield from read_annotations(use.path, read, use.form)
     if content is None:
         return Contents()
-    if use.form == 'lvis' and use.by_metric and not use.train:
-        yield from lvis_metric_findings(use.path, content)
     return (yield from instance_findings(use, content, level))
 
 

@@ -191,25 +191,26 @@ def _label_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
     """Compare the names of the labels of all data sets with those of the first one to train on."""
     if cfg.default_scope == 'mmpretrain':
         return  # of folders, which are compared
-    named: list[tuple[str, list]] = []
-    for stage in dict.fromkeys(('train', *stages)):
-        if stage == 'val' and not _evaluates(cfg.get('train_cfg') or {}):
-            continue
-        for option, options in inner_datasets(
-            cfg.get(f'{stage}_dataloader'), f'{stage}_dataloader'
-        ):
-            reads = str(options.get('pipeline'))
-            unlabelled = 'Annotations' not in reads or 'LoadEmptyAnnotations' in reads
-            parts = lazy_dataset(cfg.default_scope, options, 'off')
-            if parts is None or (stage == 'train' and unlabelled):
-                continue
-            classes = parts[0].metainfo.get('classes')
-            if isinstance(classes, (list, tuple)) and not getattr(
-                parts[0], 'return_classes', False
-            ):
-                named.append((option, list(classes)))
+    evaluated = _evaluates(cfg.get('train_cfg') or {})
+    wanted = [one for one in ('train', *stages) if one != 'val' or evaluated]
+    named = [found for stage in dict.fromkeys(wanted) for found in _named_classes(cfg, stage)]
     for other in named[1:]:
         yield from label_name_findings(named[0], other)
+
+
+def _named_classes(cfg: Config, stage: str) -> Iterator[tuple[str, list]]:
+    """Yield the config key and the classes of each data set, of training those with labels."""
+    loader = f'{stage}_dataloader'
+    for option, options in inner_datasets(cfg.get(loader), loader):
+        reads = str(options.get('pipeline'))
+        unlabelled = 'Annotations' not in reads or 'LoadEmptyAnnotations' in reads
+        parts = lazy_dataset(cfg.default_scope, options, 'off')
+        if parts is None or (stage == 'train' and unlabelled):
+            continue
+        classes = parts[0].metainfo.get('classes')
+        words = getattr(parts[0], 'return_classes', False)
+        if isinstance(classes, (list, tuple)) and not words:
+            yield option, list(classes)
 
 
 def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
@@ -231,11 +232,8 @@ def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
         if stage == 'train' and stuff and stuff[0][1]:
             option, number = stuff[0]
             yield Odd(f'{option} is {number} and the data of {loader} have no stuff: make it 0')
-        if (
-            annotation_form(kind) in ('coco', 'lvis')
-            and stage != 'train'
-            and category_metrics(cfg, stage)
-        ):
+        by_file = annotation_form(kind) in ('coco', 'lvis') and category_metrics(cfg, stage)
+        if by_file and stage != 'train':
             most = len(classes or ())  # a prediction beyond is an IndexError of the metric
     elif cfg.default_scope == 'mmpretrain':
         from mmpretrain.datasets import CustomDataset

@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.config import Config
 
 from heracles_mm.data_checks.coco import Contents, Use, coco_findings, instance_findings
+from heracles_mm.data_checks.coco_form import lvis_metric_findings
 from heracles_mm.data_checks.config_options import evaluators
 from heracles_mm.data_checks.heads import class_counts
 from heracles_mm.data_checks.panoptic import panoptic_findings
@@ -38,6 +39,11 @@ def annotation_form(kind: type) -> str | None:
 def detection_findings(
     cfg: Config, stage: str, dataset: Any, readers: Readers, read: dict[str, Any]
 ) -> Generator[str, None, Contents]:
+    """Find what is wrong with a data set of mmdet's, not initialised, and return what it holds.
+
+    One that reads its data in a way of its own holds nothing that is known. ``read`` is that of
+    ``coco_findings``.
+    """
     from mmdet.datasets import CocoDataset, XMLDataset
     from mmdet.datasets.transforms import LoadAnnotations, LoadPanopticAnnotations
 
@@ -76,6 +82,8 @@ def detection_findings(
         contents = yield from instance_findings(use._replace(folder=''), content, readers.level)
     else:
         contents = yield from coco_findings(use, readers.level, read)
+        if evaluators(cfg, stage, 'LVISMetric') and use.path in read:
+            yield from lvis_metric_findings(use.path, read[use.path])
     if not dataset.test_mode or dataset._indices is not None:  # fewer pictures than the file names
         contents = contents._replace(names={})
     return contents if labels is not None else contents._replace(instances=None)

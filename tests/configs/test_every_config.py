@@ -104,9 +104,9 @@ def test_it_predicts(config, run, listed):
     result = run.predictions[0]
     if config.default_scope == 'mmdet':
         found = result.pred_instances
-        assert 0 < len(found.scores) == len(found.bboxes)
-        assert found.bboxes.min() >= 0
-        assert found.bboxes.max() <= SIDE
+        assert len(found.scores) == len(found.bboxes)
+        assert len(found.scores) > 0 or 'panoptic' in listed.data  # it may take all for stuff
+        assert ((found.bboxes >= 0) & (found.bboxes <= SIDE)).all()
         assert ('masks' in found) == ('segm' in str(config.val_evaluator))
         assert 'masks' not in found or found.masks.shape[1:] == (SIDE, SIDE)
         if 'panoptic' in listed.data:
