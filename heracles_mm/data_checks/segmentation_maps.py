@@ -1,5 +1,6 @@
 """mmseg's label maps, before a loss fails on one."""
 
+import os
 from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
@@ -93,10 +94,10 @@ def map_findings(
             'copy the rest of the data, or set data_prefix.seg_map_path and seg_map_suffix to '
             'what is there'
         )
-        if not missing_files([missing[0].replace('_labelTrainIds.png', '_labelIds.png')]):
+        if os.path.exists(missing[0].replace('_labelTrainIds.png', '_labelIds.png')):
             how = (
-                'make the ids of training from the *_labelIds.png that are there, with '
-                'csCreateTrainIdLabelImgs of the package cityscapesscripts'
+                'make them from the *_labelIds.png that are there, with csCreateTrainIdLabelImgs '
+                'of the package cityscapesscripts'
             )
         yield (
             f'{len(missing)} of {len(maps)} {stage} pictures have no label map '
