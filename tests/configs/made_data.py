@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import base_dataset
 from mmengine.registry import DATASETS
 from signatures import registered
 
@@ -67,6 +69,7 @@ def make_data(folder: Path) -> None:
 def made_data(cfg: Config, folder: Path) -> Iterator[None]:
     """Inside, the data sets of ``cfg`` list the picture in ``folder`` instead of their own."""
     with registered(DATASETS, cfg.default_scope) as data_sets, pytest.MonkeyPatch.context() as to:
+        to.setattr(base_dataset, 'gc', SimpleNamespace(collect=int))  # of all objects, each time
         for split in ('train', 'val', 'test'):
             for _, options in inner_datasets(cfg[f'{split}_dataloader'], ''):
                 data_set = data_sets.get(options.type)

@@ -133,6 +133,8 @@ def _reduced(cfg: Config) -> Config:
     for part in (preprocessor, *preprocessor.get('batch_augments', [])):
         if 'size' in part:  # what batches are padded to
             part.size = (SIDE, SIDE)
+    for split in ('train', 'val', 'test'):  # loops that count iterations start the workers
+        cfg[f'{split}_dataloader'].update(num_workers=0, persistent_workers=False)
     if 'auto_scale_lr' in cfg:  # as --auto-scale-lr
         cfg.auto_scale_lr.enable = True
     return cfg

@@ -197,8 +197,8 @@ def write_panoptic(root: Path, split: str, count=3) -> dict:
         images.append(dict(id=number, file_name=f'{name}.jpg', width=WIDTH, height=HEIGHT))
         boxes = {3: [8, 5, 20, 20], 7: [34, 5, 20, 20], 9: [0, 0, WIDTH, HEIGHT]}
         segments = [
-            dict(id=int(base + number), category_id=one, iscrowd=0, bbox=box, area=400)
-            for base, (one, box) in zip((300, 500, 700), boxes.items(), strict=True)
+            dict(id=i, category_id=one, iscrowd=0, bbox=box, area=int((ids == i).sum()))
+            for i, (one, box) in zip(np.unique(ids).tolist(), boxes.items(), strict=True)
         ]
         entry = dict(image_id=number, file_name=f'{name}.png', segments_info=segments)
         annotations.append(entry)

@@ -18,6 +18,7 @@ from small_data import (
     option,
     outcome,
     panoptic_config,
+    write_coco,
 )
 
 pytest.importorskip('mmdet')
@@ -256,10 +257,24 @@ def test_what_mmdet_trains_is_not_refused(case, cfg):
     assert [item for item in data if item['inputs'].shape == (3, HEIGHT, WIDTH)]
 
 
+def test_the_truth_as_prediction_has_full_quality(cfg):
+    """By mmdet's metric and what stands in for panopticapi."""
+    from mmdet.evaluation import CocoPanopticMetric
+
+    data, options = built(cfg, 'val'), cfg.val_evaluator
+    metric = CocoPanopticMetric(ann_file=options.ann_file, seg_prefix=options.seg_prefix)
+    metric.dataset_meta = data.metainfo
+    for item in data:
+        sample = item['data_samples']
+        labels = sample.gt_sem_seg.sem_seg
+        found = labels + 1000 * (labels + 1)  # mmdet's ids: the label, and 1000 times an instance
+        metric.process({}, [dict(sample.metainfo, pred_panoptic_seg=dict(sem_seg=found))])
+    qualities = metric.evaluate(len(data))
+    assert [qualities[f'coco_panoptic/PQ{kind}'] for kind in ('', '_th', '_st')] == [100] * 3
+
+
 def test_a_panoptic_model_on_instances_is_warned(cfg, tmp_path):
     """Its first step would fail on a missing map, which the rehearsal shows."""
-    from small_data import write_coco
-
     for split in ('train', 'val'):
         cfg[f'{split}_dataloader'] = dict(dataset=write_coco(tmp_path, split))
     cfg.val_evaluator = None

@@ -71,11 +71,9 @@ def turned(cfg):
 
 def cityscapes_as_unpacked(cfg):
     """Its maps hold 34 ids; those of the 19 classes are made by its package."""
-    for path in place(cfg).iterdir():
+    for path in list(place(cfg).iterdir()):
         path.rename(path.with_name(f'{path.stem}_labelIds.png'))
-    cfg.train_dataloader.dataset.update(
-        type='CityscapesDataset', seg_map_suffix='_labelTrainIds.png'
-    )
+    cfg.train_dataloader.dataset.seg_map_suffix = '_labelTrainIds.png'
 
 
 def mask2former(cfg):
