@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
             predictions = runner.model.val_step(batch(2))
         return OneRun(
             runner.model,
-            _parameters(runner.model if 'num_queries' not in cfg.model else _built(whole)),
+            _parameters(whole) if 'num_queries' in cfg.model else _count(runner.model),
             wrapper.optimizer,
             {name: loss.item() for name, loss in losses.items()},
             predictions,
@@ -99,11 +100,12 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
         )
 
 
-def _built(cfg: Config) -> nn.Module:
-    return MODELS.build(cfg.model)
+def _parameters(cfg: Config) -> int:
+    with torch.device('meta'):
+        return _count(MODELS.build(deepcopy(cfg.model)))  # a detector changes its options
 
 
-def _parameters(model: nn.Module) -> int:
+def _count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
