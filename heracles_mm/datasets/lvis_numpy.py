@@ -7,4 +7,4 @@ where numpy has the name.
 import numpy as np
 
 if not hasattr(np, 'float'):
-    np.float = float
+    np.float = float  # type: ignore[attr-defined]

@@ -26,11 +26,12 @@ class StandIns:
     def find_spec(name, path=None, target=None):
         if name not in STAND_INS:
             return None
-        from importlib.util import find_spec, spec_from_file_location
+        from importlib.util import spec_from_file_location
 
-        package = find_spec('heracles_mm')
-        file = f'{package.submodule_search_locations[0]}/{STAND_INS[name]}'
-        inside = [] if name == 'panopticapi' else None  # it has modules, which come from here too
+        import heracles_mm
+
+        file = f'{heracles_mm.__path__[0]}/{STAND_INS[name]}'
+        inside: list[str] | None = [] if name == 'panopticapi' else None  # of its modules
         return spec_from_file_location(name, file, submodule_search_locations=inside)
 
 

@@ -63,6 +63,9 @@ def test_an_entry_is_its_configs(name):
     (data,) = {result['Dataset'] for result in model['Results']}
     tasks = TASKS.get(model['Metadata']['Method']) or OF_MASK2FORMER[data]
     assert [result['Task'] for result in model['Results']] == tasks
+    classifies = 'lassifier' in model['Metadata']['Method']
+    small = 'nano' in model['Metadata']['Backbone']
+    assert ('FLOPs' in model['Metadata']) == (not classifies and not small)
 
 
 @pytest.mark.parametrize('listed', listed_configs(), ids=lambda listed: listed.name)
