@@ -121,12 +121,12 @@ def _map_findings(use: Use, content: dict, folder: str, level: str) -> Iterator[
             f'({shortened(bad)}): copy them again'
         )
         return
-    other = [(p, f) for p, i, f in read if f.size != (i['width'], i['height'])]
+    other = [(p, f.size) for p, i, f in read if f.size and f.size != (i['width'], i['height'])]
     if other:
-        path, found = other[0]
+        path, (width, height) = other[0]
         yield (
             f'{len(other)} of the {len(read)} panoptic maps that were looked at are of another '
-            f'size than {use.path} says ({path}, {found.size[0]}x{found.size[1]}): make them at '
+            f'size than {use.path} says ({path}, {width}x{height}): make them at '
             'the size of the pictures'
         )
         return
