@@ -153,7 +153,8 @@ def both_countings(results: Results, case: Case) -> Iterator[str]:
     }
     rows = {name: means for name, means in rows.items() if None not in means}
     if rows:
-        yield f'| mean over the horizons | {" | ".join(f"MSE, {m} | MAE" for m in MODES.values())} |'
+        columns = ' | '.join(f'MSE, {mode} | MAE' for mode in MODES.values())
+        yield f'| mean over the horizons | {columns} |'
         yield '|---' * (len(keys) + 1) + '|'
     for name, means in rows.items():
         yield f'| {name} | {" | ".join(f"{value:.3f}" for value in means)} |'
@@ -219,7 +220,7 @@ def page(results: Results) -> str:
 
 
 def draw(results: Results, picture: Path) -> None:
-    """MSE over the horizon, a panel for each case."""
+    """MSE over the horizon, a panel for each case, of whole batches as the published ones are."""
     figure = Figure(figsize=(10, 7), layout='constrained')
     for axes, case in zip(figure.subplots(2, 2).flat, PUBLISHED):
         for model in results.models(case):
@@ -228,7 +229,7 @@ def draw(results: Results, picture: Path) -> None:
             points = {
                 horizon: values
                 for horizon in HORIZONS
-                if (values := results.over_seeds(case, model, horizon, 'mse'))
+                if (values := results.over_seeds(case, model, horizon, 'mse_whole_batches'))
             }
             middle = [mean(values) for values in points.values()]
             line = axes.plot(
@@ -240,7 +241,7 @@ def draw(results: Results, picture: Path) -> None:
         errors = [float(pair.split('/')[0]) for pair in row.split()]
         axes.plot(HORIZONS, errors, 'x:', color='0.5', label=f'published: {name.split(" (")[0]}')
         axes.set_title(titled(case), fontsize=9)
-        axes.set(xlabel='horizon, hours', ylabel='MSE', xticks=HORIZONS)
+        axes.set(xlabel='horizon, hours', ylabel='MSE, whole batches of 128', xticks=HORIZONS)
         axes.legend(fontsize=7)
     figure.savefig(picture, dpi=100, metadata={'Software': None})
 
