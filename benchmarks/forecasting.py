@@ -7,7 +7,8 @@ A run is tools/train.py with a config of ours and tools/test.py of its last chec
 process of its own; a baseline needs no training. Both leave one file in
 benchmarks/results/forecasting: errors on the test set, seconds, machine, parameters, command and
 commit. What has its file is left out, and a run that was stopped goes on at its last checkpoint in
---work-dir. benchmarks/forecasting_page.py makes the tables of docs/forecasting.md of the files.
+--work-dir, so two processes with other --sets, each with OMP_NUM_THREADS=1, share two cores.
+benchmarks/forecasting_page.py makes the tables of docs/forecasting.md of the files.
 
 patchtst, dlinear and itransformer (not among the models by default) are neuralforecast's networks
 in the same runner: pip install neuralforecast.

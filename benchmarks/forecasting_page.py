@@ -191,7 +191,7 @@ def goals(results: Results) -> Iterator[str]:
                     reached.append(
                         f'{NAMES[model]} {means[0]:.4f} ({met[0]}) / {means[1]:.4f} ({met[1]})'
                     )
-        yield f'* {titled(case)}, at most {mse} / {mae}: {"; ".join(reached) or "not run yet"}'
+        yield f'* {titled(case)}, at most {mse:.3f} / {mae:.3f}: {"; ".join(reached) or "not run yet"}'
 
 
 def costs(results: Results) -> Iterator[str]:
