@@ -32,7 +32,7 @@ from real_data import last_checkpoint, seconds, tool
 
 from heracles_mm.benchmark.machine import environment
 from heracles_mm.checkpoints import read_checkpoint
-from heracles_mm.forecasting import baselines, score
+from heracles_mm.forecasting import fit_baselines, score
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results' / 'forecasting'
@@ -87,7 +87,7 @@ def run_baselines(task: Task) -> dict[str, Any]:
         'model': 'baselines',
         'scores': {
             name: _plain_names(score(forecast, test, WHOLE_BATCHES))
-            for name, forecast in baselines(train).items()
+            for name, forecast in fit_baselines(train).items()
         },
         'command': 'python benchmarks/forecasting.py --models baselines',
     }
