@@ -1,5 +1,6 @@
 """Does the content of data fit together and to the model?"""
 
+import copy
 import gc
 import os
 import random
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
 from heracles_mm.data_checks.classes import (
     class_findings,
@@ -34,7 +36,7 @@ from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findin
 from heracles_mm.data_checks.picture_files import doubled_pictures, loaded_sizes
 from heracles_mm.data_checks.readers import Readers, lazy_dataset
 from heracles_mm.data_checks.segmentation_maps import Head, map_findings
-from heracles_mm.errors import DataError, UsageError
+from heracles_mm.errors import DataError, UsageError, UserError
 
 STAGES = {'train': 'training', 'val': 'validation', 'test': 'test'}
 LOCAL_RANKS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')
@@ -50,7 +52,7 @@ def check_data(cfg: Config, stages: tuple[str, ...], warn: Callable[[str], None]
     process before is not checked again.
 
     Args:
-        cfg: of a run with mmdet, mmseg or mmpretrain.
+        cfg: of a run with mmdet, mmseg or mmpretrain, or of one on series.
         stages: those that the run will have.
         warn: takes each sentence about what is odd.
 
@@ -86,6 +88,7 @@ def _identity(cfg: Config, stage: str, level: str) -> str:
 def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]:
     yield from config_findings(cfg, stages)
     yield from path_findings(cfg, stages)
+    yield from _series_findings(cfg, stages)
     if cfg.get('default_scope') not in HEADS:
         return
     yield from head_findings(cfg)
@@ -108,6 +111,18 @@ def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]
                 yield from numbering_findings(other, one)
         if train and val:
             yield from doubled_pictures(train, val, level)
+
+
+def _series_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
+    """Read the series of ``stages`` as the run will: all that can be wrong with them shows."""
+    for stage in stages:
+        loader = f'{stage}_dataloader'
+        for _, options in inner_datasets(cfg.get(loader), loader):
+            if 'csv_file' in options:
+                try:
+                    DATASETS.build(copy.deepcopy(options))
+                except UserError as error:
+                    yield str(error)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from batches import SERIES
 from mmengine.config import Config
 from mmengine.dataset import base_dataset
 from mmengine.registry import DATASETS
@@ -42,6 +43,8 @@ ROOTS = (
     'VOC_ROOT',
     'PICTURES',
     'TOKEN_LABELS',
+    'ETT_ROOT',
+    'CSV',
 )
 """Environment variables that move a config's data."""
 
@@ -63,6 +66,9 @@ def make_data(folder: Path) -> None:
     (folder / 'VOC2012' / 'ImageSets' / 'Segmentation').mkdir(parents=True)
     for name in ('train', 'aug', 'val'):
         (folder / 'VOC2012' / 'ImageSets' / 'Segmentation' / f'{name}.txt').touch()
+    series = _series()
+    for name in ('ETTh1.csv', 'ETTh2.csv', 'series.csv'):
+        (folder / name).write_text(series)
 
 
 @contextmanager
@@ -70,7 +76,7 @@ def made_data(cfg: Config, folder: Path) -> Iterator[None]:
     """Inside, the data sets of ``cfg`` list the picture in ``folder`` instead of their own."""
     with registered(DATASETS, cfg.default_scope) as data_sets, pytest.MonkeyPatch.context() as to:
         to.setattr(base_dataset, 'gc', SimpleNamespace(collect=int))  # of all objects, each time
-        for split in ('train', 'val', 'test'):
+        for split in ('train', 'val', 'test') if cfg.default_scope != 'mmengine' else ():
             for _, options in inner_datasets(cfg[f'{split}_dataloader'], ''):
                 data_set = data_sets.get(options.type)
                 to.setattr(data_set, 'load_data_list', lambda self: _listed(self, folder))
@@ -102,6 +108,15 @@ def _listed(data_set: Any, folder: Path) -> list[dict]:
         segments_info=[dict(id=GREY_ONE, category=0, is_thing=True)],
     )
     return [picture] * PICTURES
+
+
+def _series() -> str:
+    """A CSV of 20 months of 30 days, hourly."""
+    rows = 20 * 30 * 24
+    times = np.datetime64('2016-07-01', 's') + np.arange(rows) * np.timedelta64(3600, 's')
+    values = np.random.default_rng(0).standard_normal((rows, SERIES)).cumsum(0).round(3)
+    lines = (f'{time},{",".join(map(str, row))}' for time, row in zip(times, values))
+    return '\n'.join(['date,a,b,c', *lines])
 
 
 def _picture() -> np.ndarray:

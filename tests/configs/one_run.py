@@ -126,7 +126,7 @@ def _build_test_time_augmentation(cfg: Config, model: nn.Module) -> None:
 def _reduced(cfg: Config) -> Config:
     """The same options with smaller values."""
     cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
-    model, preprocessor = cfg.model, cfg.model.data_preprocessor
+    model, preprocessor = cfg.model, cfg.model.get('data_preprocessor', {})
     for part in (model, model.get('decode_head', {})):
         _limit(part.get('train_cfg'))
         _limit(part.get('test_cfg'))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from batches import SIDE
+from batches import SERIES, SIDE
 from mmengine.config import Config
 from one_run import OneRun, run_once
 from unused import unused_options
@@ -22,6 +22,7 @@ METHODS = {
     'Cascade Mask R-CNN': ('cascade_mask_rcnn_', 'CascadeRCNN'),
     'Classifier': ('', 'LinearClsHead'),
     'DINO': ('dino_', 'DINO'),
+    'Forecaster': ('', 'Forecaster'),
     'GFL': ('gfl_', 'GFL'),
     'Mask R-CNN': ('mask_rcnn_', 'MaskRCNN'),
     'Mask2Former': ('mask2former_', 'Mask2FormerHead'),
@@ -41,6 +42,8 @@ DATA = {
     'COCO panoptic': 'CocoPanopticDataset',
     'CamVid': 'BaseSegDataset',
     'Cityscapes': 'CityscapesDataset',
+    'ETTh1': 'SeriesDataset',
+    'ETTh2': 'SeriesDataset',
     'Flowers-102': 'Flowers102',
     'ImageNet-1k': 'ImageNet',
     'Imagenette': 'CustomDataset',
@@ -49,6 +52,7 @@ DATA = {
     'Pascal VOC 2012': 'PascalVOCDataset',
     'Penn-Fudan': 'CocoDataset',
     'Stanford Cars': 'StanfordCars',
+    'a CSV of series': 'SeriesDataset',
     'a folder of pictures': 'CustomDataset',
     'embedded product photos': 'PartsDataset',
     'embedded scenes': 'Scenes(Seg)?Dataset',
@@ -112,6 +116,9 @@ def test_it_predicts(config, run, listed):
         assert 'masks' not in found or found.masks.shape[1:] == (SIDE, SIDE)
         if 'panoptic' in listed.data:
             assert result.pred_panoptic_seg.sem_seg.shape == (1, SIDE, SIDE)
+    elif config.default_scope == 'mmengine':
+        assert result['forecast'].shape == (config.model.horizon, SERIES)
+        assert result['forecast'].isfinite().all()
     elif config.default_scope == 'mmseg':
         classes = config.model.decode_head.num_classes
         assert result.seg_logits.data.shape == (classes, SIDE, SIDE)
@@ -122,6 +129,11 @@ def test_it_predicts(config, run, listed):
 
 
 def test_its_pipelines_give_pictures_and_its_heads_know_its_classes(config, run):
+    if config.default_scope == 'mmengine':
+        for item in (run.train_item, run.val_item):
+            assert item['inputs'].shape == (config.model.backbone.look_back, SERIES)
+            assert item['targets'].shape == (config.model.horizon, SERIES)
+        return
     for item in (run.train_item, run.val_item):
         assert item['inputs'].dtype == torch.uint8
         assert item['inputs'].shape[0] == 3
@@ -162,11 +174,15 @@ def test_every_name_in_a_file_is_used(path):
 def test_its_metafile_names_its_method_backbone_and_data(config, listed):
     start, made_by = METHODS[listed.method]
     family, arch = listed.backbone.lower().split('-', 1)
-    assert listed.name.startswith(f'{start}{family}_{arch.replace("-", "_")}_')
     assert f"'{made_by}'" in str(config.model.to_dict())
     backbone = config.model.backbone
-    assert backbone.type.removeprefix('mmpretrain.').lower() == family
-    assert backbone.arch == arch or family == 'convnext'  # a peer's sizes stand in its config
+    if arch == 'series':  # whose sizes stand in its config, and so do a peer's
+        assert listed.name.startswith(f'{family}_')
+        assert backbone.type.lower() == f'{family}{arch}'
+    else:
+        assert listed.name.startswith(f'{start}{family}_{arch.replace("-", "_")}_')
+        assert backbone.type.removeprefix('mmpretrain.').lower() == family
+        assert backbone.arch == arch or family == 'convnext'
     data, _, size = listed.data.partition(' at ')
     assert re.fullmatch(DATA[data], _train_set(config).type)
     if size:
@@ -176,7 +192,7 @@ def test_its_metafile_names_its_method_backbone_and_data(config, listed):
 def test_its_metafile_states_its_recipe(config, listed):
     length, unit, *more = listed.schedule.split()
     assert config.train_cfg[f'max_{unit.replace("iterations", "iters")}'] == int(length)
-    assert ' '.join(more) == _technique(unit, str(_train_set(config).pipeline))
+    assert ' '.join(more) == _technique(unit, str(_train_set(config).get('pipeline')))
     processes = config.get('auto_scale_lr', {}).get('base_batch_size', 0)
     assert listed.batch == (processes or config.train_dataloader.batch_size)
     assert listed.batch % config.train_dataloader.batch_size == 0
@@ -227,6 +243,7 @@ PLACES = {
     'mask2former_heracles_s_coco_panoptic': ('COCO_ROOT', 'data/coco/'),
     'upernet_heracles_s_voc': ('VOC_ROOT', 'data/VOCdevkit/'),
     'retinanet_heracles_s_voc': ('VOC_ROOT', 'data/VOCdevkit/'),
+    'heracles_etth1': ('ETT_ROOT', 'data/ett/'),
 }
 
 

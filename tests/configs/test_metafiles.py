@@ -19,6 +19,7 @@ TASKS = {
     'Token-label classifier': ['Image Classification'],
     'UperNet': ['Semantic Segmentation'],
     'Semantic FPN': ['Semantic Segmentation'],
+    'Forecaster': ['Time Series Forecasting'],
     'RetinaNet': ['Object Detection'],
     'ATSS': ['Object Detection'],
     'GFL': ['Object Detection'],
@@ -52,8 +53,9 @@ def test_a_metafile_holds_the_models_of_its_family_and_kind(metafile):
     for model in METAFILES[metafile]['Models']:
         assert model['In Collection'] == collection['Name']
         assert f'{family}_' in model['Name']
-        classifies = model['Results'][0]['Task'] == 'Image Classification'
-        assert classifies == (kind != 'dense')
+        task = model['Results'][0]['Task']
+        assert (task == 'Image Classification') == (kind == '')
+        assert (task == 'Time Series Forecasting') == (kind == 'series')
 
 
 @pytest.mark.parametrize('name', MODELS)
@@ -63,9 +65,9 @@ def test_an_entry_is_its_configs(name):
     (data,) = {result['Dataset'] for result in model['Results']}
     tasks = TASKS.get(model['Metadata']['Method']) or OF_MASK2FORMER[data]
     assert [result['Task'] for result in model['Results']] == tasks
-    classifies = 'lassifier' in model['Metadata']['Method']
+    dense = tasks[0] not in ('Image Classification', 'Time Series Forecasting')
     small = 'nano' in model['Metadata']['Backbone']
-    assert ('FLOPs' in model['Metadata']) == (not classifies and not small)
+    assert ('FLOPs' in model['Metadata']) == (dense and not small)
 
 
 @pytest.mark.parametrize('listed', listed_configs(), ids=lambda listed: listed.name)
