@@ -16,6 +16,7 @@ from pathlib import Path
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from heracles_mm.checkpoints import read_checkpoint
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config, at_least, height_and_width
 from heracles_mm.cli.export_pictures import CALIBRATED, as_input, calibration_files, scenes
@@ -29,6 +30,7 @@ from heracles_mm.export.describing import DescriptionError, describe, usual_shap
 from heracles_mm.export.formats import FORMATS, OPSET, OPSETS, ExportOptions
 from heracles_mm.export.reduced_precision import PRECISIONS
 from heracles_mm.export.wrappers import WHATS, target
+from heracles_mm.forecasting.trained_forecaster import series_info
 from heracles_mm.runtime import Description, Model
 from heracles_mm.runtime.decoding import read_picture
 from heracles_mm.runtime.description import KEY
@@ -70,34 +72,42 @@ def export_onnx(args: argparse.Namespace) -> None:
     MMLogger.get_instance(NAME, log_level='WARNING')
     model = build_model(cfg, args.checkpoint, only_backbone=args.what == 'backbone')
     made = target(model, args.what)
-    if shape is None:
-        shape = usual_shape(cfg) if made.detects else None
-        shape = shape or getattr(getattr(model, 'backbone', None), 'img_size', None)
-        if not isinstance(shape, tuple):
-            raise UserError('the backbone has no img_size of two numbers: give --shape H W')
-    options = replace(options, shape=shape)
+    about: Description | None = None
     calibration: Iterable[Tensor] = ()
     pictures: Sequence[Tensor] = ()
-    try:
-        about = describe(
-            cfg,
-            model,
-            args.checkpoint,
-            task=made.task,
-            shape=None if args.any_size else shape,
-            name=Path(args.config).stem,
-            precision=args.precision,
-            license=args.license,
-        )
-    except DescriptionError as error:
-        if files or args.accuracy is not None:
-            raise
-        about = None
-        print_line(NAME, f'heracles_mm.runtime will not know how to run the file: {error}')
-    if about:
-        options = replace(options, notes={KEY: about.to_json()})
-        pictures = scenes(about, shape) if made.detects else ()
-        calibration = (as_input(read_picture(file), about, shape) for file in files)
+    if made.task == 'forecasting':
+        if shape or args.any_size or files or args.accuracy is not None:
+            raise UserError(
+                '--shape, --any-size, --precision int8 and --accuracy are for pictures: leave them '
+                'out for a forecaster'
+            )
+        options = replace(options, shape=(), notes=_series_notes(args.checkpoint))
+    else:
+        if shape is None:
+            shape = usual_shape(cfg) if made.detects else None
+            shape = shape or getattr(getattr(model, 'backbone', None), 'img_size', None)
+            if not isinstance(shape, tuple):
+                raise UserError('the backbone has no img_size of two numbers: give --shape H W')
+        options = replace(options, shape=shape)
+        try:
+            about = describe(
+                cfg,
+                model,
+                args.checkpoint,
+                task=made.task,
+                shape=None if args.any_size else shape,
+                name=Path(args.config).stem,
+                precision=args.precision,
+                license=args.license,
+            )
+        except DescriptionError as error:
+            if files or args.accuracy is not None:
+                raise
+            print_line(NAME, f'heracles_mm.runtime will not know how to run the file: {error}')
+        if about:
+            options = replace(options, notes={KEY: about.to_json()})
+            pictures = scenes(about, shape) if made.detects else ()
+            calibration = (as_input(read_picture(file), about, shape) for file in files)
     data = None if args.accuracy is None else TestData(cfg, args.accuracy)
     with Steps(NAME, total=_steps(args)) as steps:
         report = export(
@@ -110,7 +120,7 @@ def export_onnx(args: argparse.Namespace) -> None:
             calibration=calibration,
             measure=partial(_accuracy, data, steps) if data else None,
         )
-    _print(report, args.out, about)
+    _print(report, made.input_names[0], args.out, about)
     if args.json:
         description = json.loads(about.to_json()) if about else None
         print(json.dumps({'out': str(args.out), **asdict(report), 'description': description}))
@@ -153,7 +163,13 @@ def _add_arguments(parser: OneLineParser) -> None:
     add('--json', action='store_true', help='print everything as JSON in the last line')
 
 
-def _print(report: Report, out: Path, about: Description | None) -> None:
+def _series_notes(checkpoint: str | None) -> dict[str, str]:
+    """For the metadata: how the values of a series become the file's input."""
+    info = series_info(read_checkpoint(checkpoint)) if checkpoint else {}
+    return {name: json.dumps(list(info.get(name, ()))) for name in ('columns', 'mean', 'std')}
+
+
+def _print(report: Report, name: str, out: Path, about: Description | None) -> None:
     batch = 'any' if report.dynamic_batch else report.batch
     opset = f' opset {report.opset}' if report.opset else ''
     print(f'{out}: {report.format}{opset}, {report.precision}, {report.bytes / 1e6:.1f} MB')
@@ -162,7 +178,7 @@ def _print(report: Report, out: Path, about: Description | None) -> None:
     how = ''
     if about:
         how = f', {about.channels}, (x - mean) / std, mean {[*about.mean]}, std {[*about.std]}'
-    print(f'input: image ({size}), float32{how}')
+    print(f'input: {name} ({size}), float32{how}')
     if report.detections is not None:
         print('input: size (2), float32: height and width of what is not padding')
     for name, (_, *rest) in report.outputs.items():

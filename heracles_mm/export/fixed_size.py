@@ -22,7 +22,7 @@ from heracles_mm.spectral import (
 )
 from heracles_mm.spectral.sass import flat_planes, mix_bins
 
-Grid = tuple[int, int]
+Grid = tuple[int, ...]
 
 
 class FilterTables(NamedTuple):
@@ -60,15 +60,16 @@ def _transformed(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 class FixedFilter(nn.Module):
-    """A :class:`~heracles_mm.spectral.SpectralFilter` for maps (B, H, W, C) of one grid."""
+    """A :class:`~heracles_mm.spectral.SpectralFilter` for maps (B, H, W, C) of one grid, or for
+    series (B, T, C), which are maps of one row, where a transform along H changes nothing."""
 
     def __init__(self, layer: SpectralFilter, grid: Grid, dtype: torch.dtype) -> None:
         super().__init__()
-        height, width = grid
+        height, width = (1, *grid)[-2:]
         self.dtype = dtype
         weight = layer.weight.detach().to(dtype)
         weight = resample_filter(weight, grid, periodic=layer.transform == 'hartley')
-        weight = weight.permute(1, 2, 0).contiguous()  # (H, W, C)
+        weight = weight.reshape(-1, height, width).permute(1, 2, 0).contiguous()  # (H, W, C)
 
         def buffer(*matrices: Tensor) -> nn.Buffer:
             return nn.Buffer(torch.stack(matrices).to(dtype))
@@ -91,14 +92,17 @@ class FixedFilter(nn.Module):
 
     def forward(self, x: Tensor, channels_last: bool) -> Tensor:
         assert channels_last, 'the mixers transform maps (B, H, W, C)'
+        is_series = x.dim() == 3
+        maps = (x.unsqueeze(1) if is_series else x).to(self.dtype)
         constants = self.rows, self.columns, self.weight, self.reverse_columns, self.odd
-        return filtered(x.to(self.dtype), FilterTables(*constants)).to(x.dtype)
+        y = filtered(maps, FilterTables(*constants)).to(x.dtype)
+        return y.squeeze(1) if is_series else y
 
 
 class FixedSASS(nn.Module):
     """A :class:`~heracles_mm.spectral.SASS` for maps (B, H, W, C) of one grid."""
 
-    def __init__(self, layer: SASS, grid: Grid, dtype: torch.dtype) -> None:
+    def __init__(self, layer: SASS, grid: tuple[int, int], dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype, self.pulse, self.sagu = dtype, layer.pulse, layer.sagu
         self.fourier = RealFourier(grid, layer.fft_axes, dtype)

@@ -23,7 +23,7 @@ OPSETS = range(18, 24)
 OPSET = 20
 """The first with an operator for GELU."""
 
-Shape = tuple[int, int]
+Shape = tuple[int, ...]
 Runner = Callable[..., Sequence[Tensor]]
 
 
@@ -33,8 +33,8 @@ class ExportOptions:
 
     Args:
         shape: height and width of the pictures, px; the file takes no other, unless it is of
-            ``any_size`` from :data:`~heracles_mm.runtime.geometry.LEAST_SIDE`
-            on.
+            ``any_size`` from :data:`~heracles_mm.runtime.geometry.LEAST_SIDE` on. Windows have
+            none.
         batch: pictures at a time; with ``dynamic_batch`` one number to trace with, and any will do.
         format: a name of :data:`FORMATS`.
         opset: of ONNX.

@@ -27,8 +27,8 @@ def freeze(model: nn.Module, x: Tensor, *others: Tensor, any_size: bool = False)
 
     Args:
         model: any model with backbones of this package in it.
-        x: a picture (B, C, H, W), float32 or float64; ``model`` is run once on it and ``others``,
-            what else it takes.
+        x: pictures (B, C, H, W) or windows (N, look_back), float32 or float64; ``model`` is run
+            once on them and ``others``, what else it takes.
         any_size: for pictures of any size: tables, filters and kernels are computed from the size,
             and what is pooled to a number of cells is a product too.
     """
@@ -60,12 +60,12 @@ def _of_any_size(layer: nn.Module, dtype: torch.dtype) -> nn.Module | None:
 
 
 def _of_one_size(model: nn.Module, *inputs: Tensor) -> dict[str, nn.Module]:
-    """What stands in for the spectral layers, by name, on the grids of the maps that they see."""
+    """What stands in for the spectral layers, by name, on the grids of the maps or series that they see."""
     names = {module: name for name, module in model.named_modules()}
     grids: dict[nn.Module, Grid] = {}
 
     def record(layer: Any, inputs: tuple[Tensor]) -> None:
-        grids[layer] = (inputs[0].shape[1], inputs[0].shape[2])
+        grids[layer] = tuple(inputs[0].shape[1:-1])
 
     layers = [layer for layer in names if isinstance(layer, SASS | SpectralFilter)]
     hooks = [layer.register_forward_pre_hook(record) for layer in layers]

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from heracles_mm.errors import UserError
 from heracles_mm.export.detectors import detections
+from heracles_mm.forecasting.forecaster import Forecaster
 
 WHATS = ('model', 'backbone')
 
 
 class Target(NamedTuple):
     """A module from pictures (B, channels, H, W) to tensors, and the names of these; a detector's
-    takes the height and width of what is not padding too."""
+    takes the height and width of what is not padding too, a forecaster's windows (B, channels)."""
 
     module: nn.Module
     outputs: tuple[str, ...]
@@ -28,6 +29,8 @@ class Target(NamedTuple):
 
     @property
     def input_names(self) -> tuple[str, ...]:
+        if self.task == 'forecasting':
+            return ('window',)
         return ('image', 'size') if self.detects else ('image',)
 
     def inputs(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -56,14 +59,26 @@ class SegmentorLogits(nn.Module):
         return self.segmentor.encode_decode(x, [size])  # type: ignore[operator]
 
 
+class ColumnForecasts(nn.Module):
+    """A forecaster from scaled windows of single columns (N, look_back) to (N, horizon)."""
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        super().__init__()
+        self.forecaster = forecaster
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forecaster(x.unsqueeze(-1)).squeeze(-1)
+
+
 def target(model: nn.Module, what: str) -> Target:
-    """The part of a model of mmpretrain, mmseg or mmdet that ``what`` names.
+    """The part of a forecaster or of a model of mmpretrain, mmseg or mmdet that ``what`` names.
 
     Args:
         model: built by its library.
         what: ``'backbone'`` for its maps ``stage_1`` (B, C_1, H / 4, W / 4) and so on; ``'model'``
-            for the ``logits`` of a classifier, (B, K), or a segmentor, (B, K, H, W), and for what a
-            detector finds (:mod:`~heracles_mm.export.detectors`).
+            for the ``logits`` of a classifier, (B, K), or a segmentor, (B, K, H, W), for what a
+            detector finds (:mod:`~heracles_mm.export.detectors`), or for the ``forecast`` of a
+            forecaster, (N, horizon).
 
     Raises:
         UserError: the whole of such a model cannot be exported.
@@ -76,6 +91,9 @@ def target(model: nn.Module, what: str) -> Target:
             raise UserError(f'a {type(model).__name__} has no backbone that names its out_indices')
         names = tuple(f'stage_{index + 1}' for index in stages)
         return Target(backbone, names, 'features', channels)
+    if isinstance(model, Forecaster):
+        look_back = model.backbone.look_back
+        return Target(ColumnForecasts(model), ('forecast',), 'forecasting', look_back)
     kinds = {base.__module__.split('.')[0] + '.' + base.__name__ for base in type(model).__mro__}
     if 'mmpretrain.ImageClassifier' in kinds:
         return Target(model, ('logits',), 'classification', channels)

@@ -17,7 +17,7 @@ def listed(capsys, *args: str) -> list[dict]:
 def test_the_tasks_share_out_all_configs(capsys):
     everything = listed(capsys)
     assert sorted(config['name'] for config in everything) == config_names()
-    tasks = ('classification', 'detection', 'segmentation')
+    tasks = ('classification', 'detection', 'forecasting', 'segmentation')
     parts = [listed(capsys, '--task', task) for task in tasks]
     assert [config for part in parts for config in part] == everything
     assert all(parts)
@@ -33,6 +33,7 @@ def test_a_line_says_what_the_config_is(capsys):
         data='COCO',
         schedule='36 epochs with multi-scale crops',
         parameters=45_100_496,
+        flops=279_399_410_688,
         batch=16,
         optimizer='AdamW',
         lr=1e-4,

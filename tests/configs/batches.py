@@ -7,6 +7,8 @@ import torch
 from mmengine.structures import InstanceData, PixelData
 
 SIDE = 64
+SERIES = 3
+"""Columns of a CSV."""
 
 
 def pictures(count: int) -> list[torch.Tensor]:
@@ -14,7 +16,7 @@ def pictures(count: int) -> list[torch.Tensor]:
 
 
 def detection(count: int) -> dict:
-    """Pictures with one square object each."""
+    """Pictures with one square object each, and stuff around it."""
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
     from mmdet.structures.mask import BitmapMasks
@@ -39,6 +41,8 @@ def detection(count: int) -> dict:
         sample.ignored_instances = InstanceData(
             bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.long)
         )
+        around = torch.from_numpy(1 - mask.astype(np.int64))
+        sample.gt_sem_seg = PixelData(sem_seg=80 * around)  # for panoptic heads
         samples.append(sample)
     return dict(inputs=pictures(count), data_samples=samples)
 
@@ -72,5 +76,15 @@ def classification(count: int) -> dict:
     return dict(inputs=pictures(count), data_samples=samples)
 
 
-BATCHES = {'mmdet': detection, 'mmseg': segmentation, 'mmpretrain': classification}
+def forecasting(count: int) -> dict:
+    """Windows of several series."""
+    return dict(inputs=torch.randn(count, 96, SERIES), targets=torch.randn(count, 96, SERIES))
+
+
+BATCHES = {
+    'mmdet': detection,
+    'mmengine': forecasting,
+    'mmpretrain': classification,
+    'mmseg': segmentation,
+}
 """``default_scope`` to the function that makes its batch."""

@@ -19,10 +19,20 @@ TASKS = {
     'Token-label classifier': ['Image Classification'],
     'UperNet': ['Semantic Segmentation'],
     'Semantic FPN': ['Semantic Segmentation'],
+    'Forecaster': ['Time Series Forecasting'],
     'RetinaNet': ['Object Detection'],
+    'ATSS': ['Object Detection'],
     'GFL': ['Object Detection'],
+    'DINO': ['Object Detection'],
     'Mask R-CNN': ['Object Detection', 'Instance Segmentation'],
     'Cascade Mask R-CNN': ['Object Detection', 'Instance Segmentation'],
+    'RTMDet-Ins': ['Object Detection', 'Instance Segmentation'],
+}
+OF_MASK2FORMER = {
+    'COCO': ['Object Detection', 'Instance Segmentation'],
+    'COCO panoptic': ['Panoptic Segmentation', 'Object Detection', 'Instance Segmentation'],
+    'ADE20K': ['Semantic Segmentation'],
+    'Cityscapes': ['Semantic Segmentation'],
 }
 
 
@@ -43,16 +53,21 @@ def test_a_metafile_holds_the_models_of_its_family_and_kind(metafile):
     for model in METAFILES[metafile]['Models']:
         assert model['In Collection'] == collection['Name']
         assert f'{family}_' in model['Name']
-        classifies = model['Results'][0]['Task'] == 'Image Classification'
-        assert classifies == (kind != 'dense')
+        task = model['Results'][0]['Task']
+        assert (task == 'Image Classification') == (kind == '')
+        assert (task == 'Time Series Forecasting') == (kind == 'series')
 
 
 @pytest.mark.parametrize('name', MODELS)
 def test_an_entry_is_its_configs(name):
     model = MODELS[name]
     assert model['Config'] == f'configs/{name}.py'
-    assert [result['Task'] for result in model['Results']] == TASKS[model['Metadata']['Method']]
-    assert len({result['Dataset'] for result in model['Results']}) == 1
+    (data,) = {result['Dataset'] for result in model['Results']}
+    tasks = TASKS.get(model['Metadata']['Method']) or OF_MASK2FORMER[data]
+    assert [result['Task'] for result in model['Results']] == tasks
+    dense = tasks[0] not in ('Image Classification', 'Time Series Forecasting')
+    small = 'nano' in model['Metadata']['Backbone']
+    assert ('FLOPs' in model['Metadata']) == (dense and not small)
 
 
 @pytest.mark.parametrize('listed', listed_configs(), ids=lambda listed: listed.name)
