@@ -122,7 +122,8 @@ def export_onnx(args: argparse.Namespace) -> None:
         )
     _print(report, made.input_names[0], args.out, about)
     if args.json:
-        description = json.loads(about.to_json()) if about else None
+        notes = {key: json.loads(words) for key, words in (options.notes or {}).items()}
+        description = notes.get(KEY, notes or None)
         print(json.dumps({'out': str(args.out), **asdict(report), 'description': description}))
 
 

@@ -60,7 +60,7 @@ def _of_any_size(layer: nn.Module, dtype: torch.dtype) -> nn.Module | None:
 
 
 def _of_one_size(model: nn.Module, *inputs: Tensor) -> dict[str, nn.Module]:
-    """What stands in for the spectral layers, by name, on the grids of the maps or series that they see."""
+    """What stands in for the spectral layers, by name, on the grids of what they see."""
     names = {module: name for name, module in model.named_modules()}
     grids: dict[nn.Module, Grid] = {}
 
