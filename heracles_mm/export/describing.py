@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS
 from torch import nn
 
 from heracles_mm.checkpoints import read_checkpoint
@@ -119,8 +119,8 @@ def _classes(
     found: dict[str, Any] = {}
     dataset = _dataset(cfg)
     if dataset.get('type'):
-        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
-            kind: Any = DATASETS.get(dataset['type'])
+        with DATASETS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
+            kind: Any = registry.get(dataset['type'])
         found.update(getattr(kind, 'METAINFO', None) or {})
     found.update(dataset.get('metainfo') or {})
     if checkpoint:

@@ -185,7 +185,7 @@ MISTAKES = {
     ),
     'NaN in the weights': (
         (CLASSIFIER, 'nan.pth', '--out', 'x.onnx'),
-        'holds NaN',
+        'hold NaN or infinity',
     ),
     'accuracy of a backbone': (
         (DETECTOR, '--out', 'x.onnx', '--what', 'backbone', '--accuracy', 1),
