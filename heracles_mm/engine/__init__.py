@@ -9,6 +9,7 @@ from heracles_mm.data_checks.check_data_hook import CheckDataHook
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook
+from heracles_mm.engine.lora_runner import LoRARunner
 from heracles_mm.engine.plain_checkpoint_hook import PlainCheckpointHook
 from heracles_mm.engine.rehearsal_hook import RehearsalHook
 from heracles_mm.engine.sharding import ShardedRunner, ShardedStrategy
@@ -26,6 +27,7 @@ __all__ = [
     'CheckDataHook',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
+    'LoRARunner',
     'LoadReportHook',
     'PlainCheckpointHook',
     'RehearsalHook',
