@@ -6,6 +6,7 @@ from heracles_mm.visualization.activations import (
     plot_activations,
     plot_features,
 )
+from heracles_mm.visualization.class_activation import class_activation, plot_class_activation
 from heracles_mm.visualization.curves import find_scalars, plot_curves, plot_runs, read_scalars
 from heracles_mm.visualization.figures import save_figure
 from heracles_mm.visualization.frequencies import (
@@ -22,11 +23,13 @@ from heracles_mm.visualization.receptive_field import (
 
 __all__ = [
     'activation_scales',
+    'class_activation',
     'effective_receptive_field',
     'find_scalars',
     'gate_values',
     'plot_activations',
     'plot_channels',
+    'plot_class_activation',
     'plot_curves',
     'plot_features',
     'plot_filters',
