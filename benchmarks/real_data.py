@@ -6,8 +6,8 @@
 A run is tools/train.py with a config of ours in a process of its own. It leaves one file,
 benchmarks/results/TASK_MODEL_SEED.json: scores, curve, seconds, machine, parameters, multiply-adds,
 command and commit. What has its file is left out, and a run that was stopped goes on at its last
-checkpoint in --work-dir. COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made;
-the others are in docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
+checkpoint in --work-dir. COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made, the
+others are as in docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
 """
 
 import json
