@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ from heracles_mm.visualization.class_activation import METHODS
 from heracles_mm.visualization.curves import counts_epochs
 from heracles_mm.visualization.figures import check_picture_path
 from heracles_mm.visualization.predictions import LEAST_SCORE
-from heracles_mm.visualization.trained_backbone import read_picture, trained_backbone
+from heracles_mm.visualization.trained_backbone import check_backbone, read_picture, trained_backbone
 
 NAME = 'visualize'
 PICTURES = 6
@@ -104,15 +105,11 @@ def _cam(args: argparse.Namespace) -> Figure:
     common.check_checkpoint_path(args.checkpoint)
     MMLogger.get_instance(NAME, log_level='WARNING')  # a complete load is silent
     model = build_model(cfg, args.checkpoint, only_backbone=False)
-    backbone = getattr(model, 'backbone', None)
-    if not isinstance(backbone, Pyramid):
-        raise UserError(
-            f'the config {cfg.filename} has a {type(backbone).__name__}: these pictures need a '
-            'backbone of this package'
-        )
+    backbone: Any = getattr(model, 'backbone', None)
+    check_backbone(cfg, backbone)
     meta = read_checkpoint(args.checkpoint, mmap=True).get('meta') or {}
     classes = (meta.get('dataset_meta') or {}).get('classes')
-    label = _class_number(args.of_class, classes)
+    label = None if args.of_class is None else _class_number(args.of_class, classes)
     size = height_and_width('--size', args.size or backbone.img_size, SMALLEST_INPUT)
     stages = args.stage or [len(backbone.stages)]
     scope = cfg.get('default_scope')
@@ -128,11 +125,12 @@ def _cam(args: argparse.Namespace) -> Figure:
     return visualization.plot_class_activation(rows, classes)
 
 
-def _class_number(name: str | None, classes: Sequence[str] | None) -> int | None:
-    if name is None or (name.isdecimal() and not (classes and int(name) >= len(classes))):
-        return None if name is None else int(name)
+def _class_number(name: str, classes: Sequence[str] | None) -> int:
+    """Of a name, or of digits; ``classes`` are those that the checkpoint names, if any."""
     if classes and name in classes:
         return [*classes].index(name)
+    if name.isdecimal() and (not classes or int(name) < len(classes)):
+        return int(name)
     known = f'those of the checkpoint are {a_few(classes, 20)}' if classes else 'give its number'
     raise UserError(f'--class {name} is unknown: {known}')
 
@@ -215,8 +213,8 @@ def _add_arguments(parser: OneLineParser) -> None:
             add('--stage', nargs='+', type=int, metavar='N', help='stages (default: the last)')
             one_class = 'name or number of a class (default: the one that the model finds first)'
             add('--class', dest='of_class', metavar='NAME', help=one_class)
-            methods = 'how the maps are made (default: %(default)s)'
-            add('--method', choices=METHODS, default='gradcam', help=methods)
+            methods = 'how the maps are made (default: gradcam, of a detector layercam)'
+            add('--method', choices=METHODS, help=methods)
             add('--size', nargs='+', type=int, metavar='PX', help=SIZE)
             continue
         add('checkpoint', nargs='?', help='weights (default: fresh ones)')

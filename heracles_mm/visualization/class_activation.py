@@ -58,7 +58,7 @@ def class_activation(
     model: BaseModel,
     picture: Tensor,
     stages: Sequence[int],
-    method: str = 'gradcam',
+    method: str | None = None,
     label: int | None = None,
 ) -> tuple[Subject, dict[int, np.ndarray]]:
     """Explain the class that a model finds in a picture, stage by stage.
@@ -68,7 +68,9 @@ def class_activation(
         model: with a ``backbone`` of this package. All of its parameters get gradients.
         picture: (1, 3, H, W), normalised.
         stages: counted from 1, whose maps are looked at.
-        method: one of ``METHODS``.
+        method: one of ``METHODS``; by default Grad-CAM, and of a detector LayerCAM, which weighs
+            each place by its own gradient: a mean over the whole picture, as Grad-CAM's, points at
+            every object alike.
         label: the class, instead of a classifier's first, the one with most pixels, or that of the
             strongest detection.
 
@@ -90,13 +92,13 @@ def class_activation(
     backbone: Any = model.backbone
     for stage in stages:
         check_stage(backbone, stage)
-    predict, choose = PREDICTORS[scope]
+    predict, choose, usual = PREDICTORS[scope]
     predictor = _Predictor(model.eval().requires_grad_(True), predict)
     with torch.no_grad():
         subject = choose(predictor(picture)[0], label)
     maps = {}
     for stage in stages:
-        explain = getattr(pytorch_grad_cam, METHODS[method])(
+        explain = getattr(pytorch_grad_cam, METHODS[method or usual])(
             predictor, [backbone.stages[stage - 1]], reshape_transform=_channels_first
         )
         with torch.enable_grad():
@@ -110,7 +112,9 @@ def plot_class_activation(
 ) -> Figure:
     """A row for each picture (1, 3, H, W): itself, then the map of each stage on it."""
     columns = 1 + max(len(maps) for _, _, maps in rows)
-    figure = Figure(figsize=(2.4 * columns, 2.7 * len(rows)), layout='constrained')
+    height, width = rows[0][0].shape[-2:]
+    size = (2.4 * columns, (2.4 * height / width + 0.3) * len(rows))
+    figure = Figure(figsize=size, layout='constrained')
     for (picture, subject, maps), line in zip(
         rows, figure.subplots(len(rows), columns, squeeze=False), strict=True
     ):
@@ -157,6 +161,8 @@ def _logits(model: BaseModel, pictures: Tensor) -> Tensor:
 
 def _choose_class(logits: Tensor, label: int | None) -> Subject:
     scores = logits.softmax(0)
+    if label is not None and label >= len(scores):
+        raise UserError(f'there is no class {label}: the model has {len(scores)}, counted from 0')
     chosen = int(scores.argmax()) if label is None else label
     return Subject(chosen, scores[chosen].item(), lambda output: output[chosen])
 
@@ -210,9 +216,9 @@ def _choose_detection(found: Any, label: int | None) -> Subject:
     return Subject(chosen, best.scores.item(), score, tuple(box[0].tolist()))
 
 
-PREDICTORS: dict[str, tuple[Callable, Callable]] = {
-    'mmpretrain': (_logits, _choose_class),
-    'mmseg': (_logit_maps, _choose_region),
-    'mmdet': (_detections, _choose_detection),
+PREDICTORS: dict[str, tuple[Callable, Callable, str]] = {
+    'mmpretrain': (_logits, _choose_class, 'gradcam'),
+    'mmseg': (_logit_maps, _choose_region, 'gradcam'),
+    'mmdet': (_detections, _choose_detection, 'layercam'),
 }
-"""default_scope of a config -> what its models give, and what of that is explained."""
+"""default_scope of a config -> what its models give, what of that is explained, and how."""

@@ -33,14 +33,19 @@ def trained_backbone(cfg: Config, checkpoint: str | None) -> Pyramid:
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     MMLogger.get_instance('trained_backbone', log_level='WARNING')  # a complete load is silent
     backbone = MODELS.build({**part, 'init_cfg': None})
+    check_backbone(cfg, backbone)
+    if checkpoint:
+        load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)
+    return backbone.eval()
+
+
+def check_backbone(cfg: Config, backbone: object) -> None:
+    """Raise a UserError about a config whose backbone is not of this package."""
     if not isinstance(backbone, Pyramid):
         raise UserError(
             f'the config {cfg.filename} has a {type(backbone).__name__}: these pictures need a '
             'backbone of this package'
         )
-    if checkpoint:
-        load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)
-    return backbone.eval()
 
 
 def read_picture(path: str, cfg: Config, size: tuple[int, int]) -> Tensor:
