@@ -31,7 +31,11 @@ from heracles_mm.visualization.class_activation import METHODS
 from heracles_mm.visualization.curves import counts_epochs
 from heracles_mm.visualization.figures import check_picture_path
 from heracles_mm.visualization.predictions import LEAST_SCORE
-from heracles_mm.visualization.trained_backbone import check_backbone, read_picture, trained_backbone
+from heracles_mm.visualization.trained_backbone import (
+    check_backbone,
+    read_picture,
+    trained_backbone,
+)
 
 NAME = 'visualize'
 PICTURES = 6
@@ -73,8 +77,11 @@ def _receptive_field(args: argparse.Namespace) -> Figure:
     with Steps(NAME, len(stages)) as steps:
         for stage in stages:
             steps.step(f'stage {stage}')
-            fields[stage] = visualization.effective_receptive_field(backbone, pictures, stage)
-    return visualization.plot_receptive_fields(type(backbone).__name__, fields)
+            field = visualization.effective_receptive_field(backbone, pictures, stage)
+            fields[f'stage {stage}'] = field
+    return visualization.plot_receptive_fields(
+        f'{type(backbone).__name__}: effective receptive field', fields
+    )
 
 
 def _activations(args: argparse.Namespace) -> Figure:
