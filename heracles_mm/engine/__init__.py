@@ -11,6 +11,7 @@ from heracles_mm.checkpoints.reading import (
 )
 from heracles_mm.checkpoints.shipped import SCHEME
 from heracles_mm.data_checks.check_data_hook import CheckDataHook
+from heracles_mm.engine.compile_hook import CompileHook
 from heracles_mm.engine.cpu_amp import CpuAmpOptimWrapper
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
@@ -32,6 +33,7 @@ CheckpointLoader.register_scheme(SCHEME, load_shipped, force=True)
 
 __all__ = [
     'CheckDataHook',
+    'CompileHook',
     'CpuAmpOptimWrapper',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
