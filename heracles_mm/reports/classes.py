@@ -32,17 +32,13 @@ def find(results: Sequence[Result], classes: Sequence[str]) -> Findings:
     for truth, found in confusions(matrix):
         taken_for.setdefault(truth, f'{classes[found]} ({matrix[truth, found]})')
     order = np.argsort(recall, kind='stable')  # NaN last
-    rows = [
-        (classes[k], pictures[k], recall[k], precision[k], taken_for.get(k, '')) for k in order
-    ]
+    rows = [(classes[k], pictures[k], recall[k], precision[k], taken_for.get(k, '')) for k in order]
     columns = ('class', 'pictures', 'accuracy, %', 'precision, %', 'most often taken for')
     wrong = [index for index, (truth, found, *_) in enumerate(results) if truth != found]
     wrong.sort(key=lambda index: -results[index][2])
     worst = []
     for index in wrong[:PICTURES]:
         truth, found, score, score_of_truth = results[index]
-        reason = (
-            f'{classes[truth]} ({score_of_truth:.2f}) taken for {classes[found]} ({score:.2f})'
-        )
+        reason = f'{classes[truth]} ({score_of_truth:.2f}) taken for {classes[found]} ({score:.2f})'
         worst.append(Picture(index, [reason]))
     return Findings([Table('Classes', columns, rows)], classes, matrix, 'pictures', worst)

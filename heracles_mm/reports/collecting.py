@@ -35,7 +35,7 @@ class ReportMetric(BaseMetric):
             raise UserError(f'a report is for {", ".join(KINDS)}, not for {scope}')
         if scope == 'mmdet' and importlib.util.find_spec('tidecv') is None:
             raise UserError(
-                "the report of a detector needs the package tidecv: pip install "
+                'the report of a detector needs the package tidecv: pip install '
                 "'heracles-mm[report]'"
             )
         self._needed, self._read, self._find = KINDS[scope]

@@ -74,7 +74,7 @@ def _boxes(instances: dict[str, Any]) -> np.ndarray:
 def find(results: Sequence[Result], classes: Sequence[str]) -> Findings:
     """AP and AP50 by class over all detections; errors, confusions and pictures over those of at
     least ``LEAST_SCORE``, which a user would see."""
-    everything, shown = _runs(results, classes, -np.inf, THRESHOLDS), None
+    everything = _runs(results, classes, -np.inf, THRESHOLDS)
     (shown,) = _runs(results, classes, LEAST_SCORE, THRESHOLDS[:1])
     ap = np.array(
         [[run.ap_data.objs[k].get_ap() for k in range(len(classes))] for run in everything]

@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def write_report(
     """
     pictures = [
         (
-            f'picture {picture.index}',
+            _name(dataset, picture.index),
             picture.reasons,
             _embedded(plot_predictions(cfg, model, dataset, [picture.index]), 'jpeg'),
         )
@@ -77,6 +77,11 @@ def write_report(
         pictures=pictures,
     )
     write_whole(page.encode(), Path(path).expanduser())
+
+
+def _name(dataset: BaseDataset, index: int) -> str:
+    file = dataset.get_data_info(index).get('img_path')
+    return f'{index}: {Path(file).name}' if file else f'picture {index}'
 
 
 def _most_confused(findings: Findings) -> Table:

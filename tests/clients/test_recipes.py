@@ -64,7 +64,10 @@ def config(tmp_path, monkeypatch):
     return write
 
 
-@pytest.mark.parametrize('title', blocks())
+@pytest.mark.parametrize(
+    'title',
+    [pytest.param(t, marks=pytest.mark.slow) if t == 'Compiled' else t for t in blocks()],
+)
 def test_a_recipe_trains(title, config):
     text = blocks()[title]
     for word, (package, reason) in PACKAGES.items():

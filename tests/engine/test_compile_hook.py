@@ -3,8 +3,8 @@
 import pytest
 import torch
 from mmengine.registry import HOOKS
-from toy_spectral import ToySpectral
 from torch import nn
+from toy_spectral import ToySpectral
 
 import heracles_mm.engine  # noqa: F401
 from heracles_mm.errors import UserError

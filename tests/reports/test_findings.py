@@ -170,8 +170,9 @@ def test_a_detectors_ap_is_cocos():
 
 
 def test_pictures_without_objects_or_detections_are_no_obstacle():
-    findings = found_in(detection([], []), detection([], [(0, 0, 9, 9, 1, 0.8)]))
-    assert findings.matrix.sum() == 1
+    bag = detection([(0.0, 0, 9, 9, 0)], [(0, 0, 9, 9, 0, 0.8)])
+    findings = found_in(detection([], []), detection([], [(0, 0, 9, 9, 1, 0.8)]), bag)
+    assert findings.matrix.sum() == 2
     assert [picture.index for picture in findings.worst] == [1]
 
 
