@@ -1,4 +1,4 @@
-"""What a test says about a model, as one HTML page: per class, per confusion, picture by picture."""
+"""What a test says about a model, as one HTML page: by class, by confusion, picture by picture."""
 
 from heracles_mm.reports.collecting import ReportMetric
 from heracles_mm.reports.page import check_report_path, write_report

@@ -95,9 +95,11 @@ def find(results: Sequence[Result], classes: Sequence[str]) -> Findings:
     by_class = Table('Classes', ('class', 'objects', 'box AP', 'box AP50', found), rows)
     costs = {kind.__name__: cost for kind, cost in everything[0].fix_main_errors().items()}
     counts = {kind.__name__: len(errors) for kind, errors in shown.error_dict.items()}
-    rows = [(words, counts[name], costs[name]) for name, words in CAUSES.items()]
-    columns = ('error', f'at score {LEAST_SCORE}', 'box AP50 that all of them cost')
-    errors = Table("Errors (TIDE's categories)", columns, rows)
+    errors = Table(
+        "Errors (TIDE's categories)",
+        ('error', f'at score {LEAST_SCORE}', 'box AP50 that all of them cost'),
+        [(words, counts[name], costs[name]) for name, words in CAUSES.items()],
+    )
     names = [*classes, 'nothing']
     return Findings([by_class, errors], names, matrix, 'objects', _worst(shown, classes))
 

@@ -25,17 +25,19 @@ def read(sample: dict[str, Any], classes: Sequence[str]) -> Result:
 
 def find(results: Sequence[Result], classes: Sequence[str]) -> Findings:
     """IoU and accuracy by class, and the pictures of the lowest mean IoU over their classes."""
-    matrices = [_matrix(result, len(classes)) for result in results]
-    matrix = sum(matrices, np.zeros((len(classes), len(classes)), np.int64))
+    matrix, means = np.zeros((len(classes), len(classes)), np.int64), []
+    for result in results:
+        one = _matrix(result, len(classes))
+        matrix += one
+        means.append(_iou(one)[one.sum(1) > 0].mean() if one.any() else np.nan)
     iou, accuracy = _iou(matrix), ratio(matrix.diagonal(), matrix.sum(1))
     share = 100 * matrix.sum(1) / max(matrix.sum(), 1)
     order = np.argsort(iou, kind='stable')  # NaN last
     rows = [(classes[k], share[k], iou[k], accuracy[k]) for k in order]
     columns = ('class', 'pixels, %', 'IoU, %', 'accuracy, %')
-    means = [np.nanmean(_iou(one)[one.sum(1) > 0]) if one.any() else np.nan for one in matrices]
     worst = []
     for index in np.argsort(means, kind='stable')[:PICTURES]:
-        one = matrices[index]
+        one = _matrix(results[index], len(classes))
         reasons = [
             f'{100 * one[truth, found] / one.sum():.0f} % of the pixels: '
             f'{classes[truth]} taken for {classes[found]}'

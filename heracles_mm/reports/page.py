@@ -110,8 +110,8 @@ def _plot_matrix(findings: Findings) -> Figure:
         for (row, column), share in np.ndenumerate(shares):
             if matrix[row, column]:
                 colour = 'white' if share > 50 else 'black'
-                place = dict(ha='center', va='center', fontsize=8, color=colour)
-                axes.text(column, row, f'{share:.0f}', **place)
+                words = axes.text(column, row, f'{share:.0f}', fontsize=8, color=colour)
+                words.set(ha='center', va='center')
     return figure
 
 
