@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from mmengine.config import Config
@@ -27,9 +28,12 @@ from heracles_mm.cli.progress import Steps
 from heracles_mm.cli.running import CommandLine
 from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model
+from heracles_mm.forecasting.series_backbone import SeriesBackbone
+from heracles_mm.forecasting.trained_forecaster import series_info
 from heracles_mm.visualization.class_activation import METHODS
 from heracles_mm.visualization.curves import counts_epochs
 from heracles_mm.visualization.figures import check_picture_path
+from heracles_mm.visualization.periods import plot_periods
 from heracles_mm.visualization.predictions import LEAST_SCORE
 from heracles_mm.visualization.trained_backbone import (
     check_backbone,
@@ -56,7 +60,11 @@ def visualize(args: argparse.Namespace) -> None:
 
 
 def _filters(args: argparse.Namespace) -> Figure:
-    _, backbone = _load(args)
+    _, backbone = _load(args, series=True)
+    if isinstance(backbone, SeriesBackbone):
+        if args.stage is not None:
+            raise UserError('--stage is of backbones over pictures: those over series have none')
+        return plot_periods(backbone, _step_of(args.checkpoint))
     return (
         visualization.plot_filters(backbone)
         if args.stage is None
@@ -156,10 +164,16 @@ def _curves(args: argparse.Namespace) -> Figure:
     return visualization.plot_runs(panels)
 
 
-def _load(args: argparse.Namespace) -> tuple[Config, Pyramid]:
+def _load(args: argparse.Namespace, series: bool = False) -> tuple[Config, Any]:
     cfg = common.read_config(args)
     torch.manual_seed(0)
-    return cfg, trained_backbone(cfg, args.checkpoint)
+    return cfg, trained_backbone(cfg, args.checkpoint, series)
+
+
+def _step_of(checkpoint: str | None) -> np.timedelta64 | None:
+    """From a row to the next of the series that a checkpoint was trained on."""
+    info = series_info(read_checkpoint(checkpoint)) if checkpoint else {}
+    return np.timedelta64(*info['step']) if info else None
 
 
 def _picture(args: argparse.Namespace, cfg: Config, backbone: Pyramid) -> Tensor:
@@ -172,7 +186,11 @@ def _picture(args: argparse.Namespace, cfg: Config, backbone: Pyramid) -> Tensor
 
 
 WHATS: dict[str, tuple[Callable[[argparse.Namespace], Figure], str]] = {
-    'filters': (_filters, "frequency responses of Heracles' filters, or |K^| of HAMSA's kernels"),
+    'filters': (
+        _filters,
+        "frequency responses of Heracles' filters, or |K^| of HAMSA's kernels; of a forecaster's "
+        'over periods',
+    ),
     'gates': (_of_a_picture, "HAMSA's SpectralPulseNet gates of a picture"),
     'receptive-field': (_receptive_field, 'effective receptive field of stages'),
     'features': (_of_a_picture, 'maps of every stage of a picture'),
