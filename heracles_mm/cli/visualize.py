@@ -30,7 +30,7 @@ from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model
 from heracles_mm.forecasting.series_backbone import SeriesBackbone
 from heracles_mm.forecasting.trained_forecaster import series_info
-from heracles_mm.visualization.class_activation import METHODS
+from heracles_mm.visualization.activation_maps import METHODS
 from heracles_mm.visualization.curves import counts_epochs
 from heracles_mm.visualization.figures import check_picture_path
 from heracles_mm.visualization.periods import plot_periods

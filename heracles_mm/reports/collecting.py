@@ -7,13 +7,13 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 
 from heracles_mm.errors import UserError
-from heracles_mm.reports import classes, detections, label_maps
+from heracles_mm.reports import box_report, class_report, label_map_report
 from heracles_mm.reports.findings import Findings
 
 KINDS: dict[str, tuple[str, Callable, Callable[..., Findings]]] = {
-    'mmdet': ('gt_instances', detections.read, detections.find),
-    'mmseg': ('gt_sem_seg', label_maps.read, label_maps.find),
-    'mmpretrain': ('gt_label', classes.read, classes.find),
+    'mmdet': ('gt_instances', box_report.read, box_report.find),
+    'mmseg': ('gt_sem_seg', label_map_report.read, label_map_report.find),
+    'mmpretrain': ('gt_label', class_report.read, class_report.find),
 }
 """default_scope of a config -> the ground truth of its samples, what is kept, what is found."""
 

@@ -1,12 +1,12 @@
 """Pictures of what a model does (matplotlib). Each function takes data or a model and returns a
 figure; :func:`save_figure` writes it as PNG or SVG."""
 
+from heracles_mm.visualization.activation_maps import class_activation, plot_class_activation
 from heracles_mm.visualization.activations import (
     activation_scales,
     plot_activations,
     plot_features,
 )
-from heracles_mm.visualization.class_activation import class_activation, plot_class_activation
 from heracles_mm.visualization.curves import find_scalars, plot_curves, plot_runs, read_scalars
 from heracles_mm.visualization.figures import save_figure
 from heracles_mm.visualization.frequencies import (

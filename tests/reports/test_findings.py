@@ -11,7 +11,7 @@ import torch
 pytest.importorskip('matplotlib', reason='reports draw with matplotlib, which comes with mmdet')
 
 from heracles_mm.errors import UserError
-from heracles_mm.reports import classes, detections, label_maps
+from heracles_mm.reports import box_report, class_report, label_map_report
 from heracles_mm.reports.collecting import ReportMetric
 
 NAMES = ['bag', 'shoe', 'coat']
@@ -30,7 +30,7 @@ def test_a_classifiers_classes_and_its_surest_mistakes():
         dict(gt_label=torch.tensor([truth]), pred_score=score)
         for truth, score in zip([0, 0, 1, 1, 1], scores, strict=True)
     ]
-    findings = classes.find([classes.read(sample, NAMES) for sample in samples], NAMES)
+    findings = class_report.find([class_report.read(sample, NAMES) for sample in samples], NAMES)
     assert findings.matrix.tolist() == [[1, 1, 0], [1, 1, 1], [0, 0, 0]]
     found = rows(findings)
     assert [*found] == ['shoe', 'bag', 'coat']  # the worst first, and last what was not there
@@ -39,7 +39,7 @@ def test_a_classifiers_classes_and_its_surest_mistakes():
     assert [picture.index for picture in findings.worst] == [1, 3, 2]
     assert findings.worst[0].reasons == ['bag (0.10) taken for shoe (0.90)']
     with pytest.raises(UserError, match='one class each'):
-        classes.read(dict(gt_label=torch.tensor([0, 1]), pred_score=scores[0]), NAMES)
+        class_report.read(dict(gt_label=torch.tensor([0, 1]), pred_score=scores[0]), NAMES)
 
 
 def test_a_segmentors_iou_is_intersection_over_union():
@@ -49,7 +49,7 @@ def test_a_segmentors_iou_is_intersection_over_union():
     truths[rng.random(truths.shape) < 0.2] = 255
     found[3] = np.where(truths[3] < 3, truths[3], 0)  # one picture is perfect
     results = [
-        label_maps.read(
+        label_map_report.read(
             {
                 'gt_sem_seg': {'data': torch.from_numpy(truth.astype(np.uint8))},
                 'pred_sem_seg': {'data': torch.from_numpy(one)},
@@ -58,7 +58,7 @@ def test_a_segmentors_iou_is_intersection_over_union():
         )
         for truth, one in zip(truths, found, strict=True)
     ]
-    findings = label_maps.find(results, NAMES)
+    findings = label_map_report.find(results, NAMES)
     counted = truths < 3
     assert findings.matrix.sum() == counted.sum()
     for label, name in enumerate(NAMES):
@@ -85,7 +85,7 @@ def detection(objects, found, crowds=()):
 
 def found_in(*samples):
     pytest.importorskip('tidecv', reason='the extra report is not installed')
-    return detections.find([detections.read(sample, NAMES) for sample in samples], NAMES)
+    return box_report.find([box_report.read(sample, NAMES) for sample in samples], NAMES)
 
 
 def test_each_error_of_a_detector_has_its_name():

@@ -90,7 +90,7 @@ def test_a_detection_is_explained_by_what_its_box_covers():
     detections are given, and the score is that of the one that overlaps, of the same class."""
     from mmengine.structures import InstanceData
 
-    from heracles_mm.visualization.class_activation import _choose_detection
+    from heracles_mm.visualization.activation_maps import _choose_detection
 
     boxes = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30], [0, 0, 10, 11]])
     found = InstanceData(
