@@ -25,7 +25,6 @@ NAME = 'publish_model'
 EXAMPLES = (
     'epoch_12.pth mask_rcnn.pth',
     'epoch_310.pth heracles_s.safetensors --ema --half --json',
-    'epoch_20.pth whole.pth --lora configs/my_lora.py',
 )
 AVERAGED = 'ema_state_dict'
 KEPT_META = ('dataset_meta',)

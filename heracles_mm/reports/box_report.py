@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from heracles_mm.reports.findings import PICTURES, Findings, Picture, Table, ratio
+from heracles_mm.reports.report_contents import PICTURES, Findings, Picture, Table, ratio
 from heracles_mm.visualization.predictions import LEAST_SCORE
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from heracles_mm.errors import UserError
-from heracles_mm.reports.findings import PICTURES, Findings, Picture, Table, confusions, ratio
+from heracles_mm.reports.report_contents import (
+    PICTURES,
+    Findings,
+    Picture,
+    Table,
+    confusions,
+    ratio,
+)
 
 Result = tuple[int, int, float, float]
 """True class, predicted class, and the scores of the predicted one and of the true one."""

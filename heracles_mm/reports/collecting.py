@@ -8,7 +8,7 @@ from mmengine.evaluator import BaseMetric
 
 from heracles_mm.errors import UserError
 from heracles_mm.reports import box_report, class_report, label_map_report
-from heracles_mm.reports.findings import Findings
+from heracles_mm.reports.report_contents import Findings
 
 KINDS: dict[str, tuple[str, Callable, Callable[..., Findings]]] = {
     'mmdet': ('gt_instances', box_report.read, box_report.find),

@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from heracles_mm.reports.findings import PICTURES, Findings, Picture, Table, confusions, ratio
+from heracles_mm.reports.report_contents import (
+    PICTURES,
+    Findings,
+    Picture,
+    Table,
+    confusions,
+    ratio,
+)
 
 Result = tuple[np.ndarray, np.ndarray]
 """Of one picture: true class * classes + predicted class, and how many pixels have that pair."""

@@ -16,7 +16,7 @@ from mmengine.model import BaseModel
 
 from heracles_mm.checkpoints.writing import write_whole
 from heracles_mm.errors import UserError
-from heracles_mm.reports.findings import Findings, Table, confusions
+from heracles_mm.reports.report_contents import Findings, Table, confusions
 from heracles_mm.visualization import plot_predictions
 
 WRITTEN_OUT = 20
