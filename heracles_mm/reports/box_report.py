@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from heracles_mm.errors import UserError
 from heracles_mm.reports.report_contents import PICTURES, Findings, Picture, Table, ratio
 from heracles_mm.visualization.predictions import LEAST_SCORE
 
@@ -45,6 +46,8 @@ class Result:
 
 def read(sample: dict[str, Any], classes: Sequence[str]) -> Result:
     """What the report keeps of one picture."""
+    if 'pred_instances' not in sample:
+        raise UserError('a report is of instances, which this model does not predict')
     truth, crowds, found = (
         sample.get(key, {}) for key in ('gt_instances', 'ignored_instances', 'pred_instances')
     )
@@ -73,7 +76,13 @@ def _boxes(instances: dict[str, Any]) -> np.ndarray:
 
 def find(results: Sequence[Result], classes: Sequence[str]) -> Findings:
     """AP and AP50 by class over all detections; errors, confusions and pictures over those of at
-    least ``LEAST_SCORE``, which a user would see."""
+    least ``LEAST_SCORE``, which a user would see.
+
+    Raises:
+        UserError: there is no object at all.
+    """
+    if not any(len(result.labels) for result in results):
+        raise UserError('the test data have no object, so a report has nothing to compare with')
     everything = _runs(results, classes, -np.inf, THRESHOLDS)
     (shown,) = _runs(results, classes, LEAST_SCORE, THRESHOLDS[:1])
     ap = np.array(

@@ -174,6 +174,10 @@ def test_pictures_without_objects_or_detections_are_no_obstacle():
     findings = found_in(detection([], []), detection([], [(0, 0, 9, 9, 1, 0.8)]), bag)
     assert findings.matrix.sum() == 2
     assert [picture.index for picture in findings.worst] == [1]
+    with pytest.raises(UserError, match='of instances'):
+        found_in(dict(gt_instances=bag['gt_instances'], pred_panoptic_seg={}))
+    with pytest.raises(UserError, match='no object'):
+        found_in(detection([], []))
 
 
 def test_what_a_report_cannot_be_of():
