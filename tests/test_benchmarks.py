@@ -80,6 +80,25 @@ def test_mixer_cost_measures_both_families_beside_the_skeleton():
     assert lines[2].split()[3] == '1.00'
 
 
+@pytest.mark.slow
+def test_receptive_fields_are_drawn_of_every_model(tmp_path):
+    printed = run('receptive_fields.py', '--pictures', 1, '--stage', 1, '--out', tmp_path / 'f.png')
+    assert printed == ''
+    assert (tmp_path / 'f.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.slow
+def test_finetuning_memory_measures_adapters_beside_the_whole():
+    """States are two numbers for each trained one; what is stored of adapters is a part."""
+    pytest.importorskip('mmpretrain')
+    pytest.importorskip('peft', reason='LoRA needs peft, of the extra lora')
+    args = ['--config', 'heracles_nano_parts', '--side', 64, '--batch', 2, '--rows', 'full', 'LoRA']
+    *_, full, lora = run('finetuning_memory.py', *args).splitlines()
+    full, lora = ([cell.strip() for cell in row.split('|')[1:-1]] for row in (full, lora))
+    assert (full[0], full[2], lora[0]) == ('full', '100.0%', 'LoRA')
+    assert float(lora[4]) < float(full[4]) and float(lora[6]) < float(full[6])
+
+
 def test_custom_operator_compares_equal_mixers():
     args = ('--maps', '1x6x5x8', '--rounds', 1, '--backend', 'aot_eager')
     assert '1x6x5x8' in run('custom_operator.py', *args)

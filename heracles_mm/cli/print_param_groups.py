@@ -8,7 +8,7 @@ weight decay: as the config says, and beside it without layer decay, or with ``-
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger
@@ -19,6 +19,7 @@ from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config
 from heracles_mm.cli.running import CommandLine
 from heracles_mm.engine import LayerDecayOptimWrapperConstructor
+from heracles_mm.engine.lora import LoRA, adapt
 from heracles_mm.engine.param_groups import format_param_groups, param_groups
 
 NAME = 'print_param_groups'
@@ -35,6 +36,8 @@ def print_param_groups(args: argparse.Namespace) -> None:
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     MMLogger.get_instance(NAME, log_level='ERROR')  # mmengine logs a line for each parameter
     model = MODELS.build(cfg.model)
+    if 'lora' in cfg:
+        adapt(model, replace(LoRA.of(cfg), base=None))
     groups = {
         title: param_groups(model, build_optim_wrapper(model, wrapper).optimizer)
         for title, wrapper in _choices(cfg, args.decay_rate).items()

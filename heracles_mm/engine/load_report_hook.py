@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from heracles_mm.checkpoints.load_report import LoadReport
-from heracles_mm.checkpoints.loading import CheckedLoading, backbones_of, log, log_report
-from heracles_mm.checkpoints.recognise import find_prefix, weights_of
+from heracles_mm.checkpoints.loading import backbones_of, log, log_report, with_prefix
+from heracles_mm.checkpoints.recognise import weights_of
 from heracles_mm.checkpoints.same_kind import tensor_objection
 from heracles_mm.data_checks.classes import label_name_findings
 from heracles_mm.data_checks.findings import Odd
@@ -42,11 +42,11 @@ class LoadReportHook(Hook):
         """Put the weights where mmengine looks for them, and log what they will bring."""
         meta = checkpoint.get('meta')
         self._classes = _classes(meta.get('dataset_meta') if isinstance(meta, dict) else None)
-        model = _unwrapped(runner.model)
+        model = unwrapped(runner.model)
         if backbones := backbones_of(model):
             weights = weights_of(checkpoint)
             if len(backbones) == 1:
-                weights = _with_prefix(weights, *next(iter(backbones.items())))
+                weights = with_prefix(weights, *next(iter(backbones.items())))
             if list(weights) != list(checkpoint.get('state_dict', ())):
                 checkpoint['state_dict'] = weights
             self._report = log_report(model, weights)
@@ -64,7 +64,7 @@ class LoadReportHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Refuse to measure a model that is partly random, or one class as another."""
         objection = self._report.objection() if self._report else None
-        if objection and _strict(_unwrapped(runner.model)):
+        if objection and _strict(unwrapped(runner.model)):
             raise CheckpointError(f'{objection}; a test needs the checkpoint of the whole model')
         tested = _classes(getattr(runner.test_loop.dataloader.dataset, 'metainfo', None))
         if self._classes and tested:
@@ -81,7 +81,7 @@ def _classes(meta: Any) -> list | None:
     return list(classes) if isinstance(classes, (list, tuple)) else None
 
 
-def _unwrapped(model: nn.Module) -> nn.Module:
+def unwrapped(model: nn.Module) -> nn.Module:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.get_submodule('module')
     return model
@@ -89,16 +89,3 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 def _strict(model: nn.Module) -> bool:
     return any(backbone.strict_loading for backbone in backbones_of(model).values())
-
-
-def _with_prefix(weights: dict[str, Any], prefix: str, backbone: CheckedLoading) -> dict[str, Any]:
-    """``weights`` with the backbone's under ``prefix``, wherever they stood."""
-    place = find_prefix(weights, backbone, prefix)
-    if place == prefix:
-        return weights
-    own = tuple(f'{place}{name}.' for name, _ in backbone.named_children())
-    log(f'the weights of the backbone stand under {place!r}, this model has them under {prefix!r}')
-    return {
-        prefix + key[len(place) :] if key.startswith(own) else key: value
-        for key, value in weights.items()
-    }

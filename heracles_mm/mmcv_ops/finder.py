@@ -1,4 +1,5 @@
-"""Where modules come from that the libraries ask for and no index has for today's Python.
+"""Where modules come from that the libraries ask for and no index has for today's Python, and
+mmpretrain beside a transformers that it was not written for.
 
 `mmcv._ext` when no compiled one is installed, and `panopticapi`, which mmdet wants for panoptic
 data. This file runs in two ways, so that the order of imports does not matter: `import heracles_mm`
@@ -35,4 +36,27 @@ class StandIns:
         return spec_from_file_location(name, file, submodule_search_locations=inside)
 
 
+class MmpretrainAlone:
+    """Finds nothing, but tells mmpretrain (1.2.0 is the last) in time that it is to do without its
+    multimodal models: they take from transformers what left it in 4.50, so that beside a newer one,
+    as peft brings it, neither mmpretrain nor mmdet, which imports it, could be imported at all."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != 'mmpretrain.models':
+            return
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            version('mmpretrain')  # the OneDL fork has another name
+            major, minor = (int(part) for part in version('transformers').split('.')[:2])
+        except PackageNotFoundError:
+            return
+        if (major, minor) >= (4, 50):
+            from mmpretrain.utils import dependency
+
+            dependency.WITH_MULTIMODAL = False
+
+
 sys.meta_path.append(StandIns)
+sys.meta_path.insert(0, MmpretrainAlone)

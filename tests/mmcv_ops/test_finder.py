@@ -88,3 +88,23 @@ def test_mmengine_takes_mmcv_for_a_whole_one():
         'print(mmcv_full_available())'
     )
     assert run(code) == ['True']
+
+
+def test_mmpretrain_does_without_a_transformers_that_is_too_new_for_it(tmp_path):
+    """Of 4.49 and older it takes what it wants; of a newer one its import would end in an error."""
+    pytest.importorskip('mmpretrain')
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version('mmpretrain')
+    except PackageNotFoundError:
+        pytest.skip('the OneDL fork of mmpretrain looks for transformers by itself')
+    code = (
+        'import heracles_mm, mmpretrain.models\n'
+        'from mmpretrain.utils import dependency\n'
+        'print(dependency.WITH_MULTIMODAL)'
+    )
+    package = tmp_path / 'transformers-4.50.0.dist-info'
+    package.mkdir()
+    (package / 'METADATA').write_text('Name: transformers\nVersion: 4.50.0\n')
+    assert run(code, tmp_path, ROOT)[-1] == 'False'

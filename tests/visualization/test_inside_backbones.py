@@ -113,7 +113,7 @@ def test_principal_colours_separate_what_differs():
 def test_every_picture_is_written_and_names_every_block(heracles, picture, tmp_path):
     """Also of a picture whose sides differ; the same model gives the same bytes."""
     hamsa = Hamsa(TINY, img_size=64).eval()
-    fields = {stage: effective_receptive_field(heracles, picture, stage) for stage in (1, 4)}
+    fields = {f'{stage}': effective_receptive_field(heracles, picture, stage) for stage in (1, 4)}
     figures = {
         'filters': plot_filters(heracles),
         'kernels': plot_filters(hamsa),
