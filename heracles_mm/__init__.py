@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
 from heracles_mm import mmcv_ops  # noqa: F401  (mmcv's operators, where no compiled ones are)
 from heracles_mm.backbones import Hamsa, Heracles
 from heracles_mm.configs import config_path
+from heracles_mm.inference import optimize_for_inference
 
 __version__ = '0.1.0'
-__all__ = ['Hamsa', 'Heracles', '__version__', 'config_path']
+__all__ = ['Hamsa', 'Heracles', '__version__', 'config_path', 'optimize_for_inference']

@@ -1,14 +1,11 @@
 """A model for pictures of one size, made of operators that exporters and runtimes have."""
 
 import copy
-from itertools import pairwise
 from typing import Any
 
 import torch
 from mmengine.model import revert_sync_batchnorm
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from heracles_mm.export.fixed_size import FixedFilter, FixedSASS, Grid
 from heracles_mm.layers.embed import Stem
@@ -44,11 +41,5 @@ def freeze(model: nn.Module, x: Tensor) -> nn.Module:
         model.set_submodule(names[layer], kind(layer, grid, x.dtype))
     for module in model.modules():
         if isinstance(module, Stem):
-            _fold_norms(module.convs)
+            module.fold_norms()
     return model.requires_grad_(False)
-
-
-def _fold_norms(layers: nn.Sequential) -> None:
-    for index, (conv, norm) in enumerate(pairwise(layers)):
-        if type(conv) is nn.Conv2d and isinstance(norm, _BatchNorm) and norm.track_running_stats:
-            layers[index], layers[index + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()

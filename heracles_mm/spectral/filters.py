@@ -82,13 +82,20 @@ class SpectralFilter(OnAnyGrid):
         axes = (-3, -2) if channels_last else (-2, -1)
         check_real(x, least_dims=3, axes=axes)
         x = keep_traced_size(x, axes)
-        forward, inverse, periodic = TRANSFORMS[self.transform]
+        weight = self.weight_on((x.shape[axes[0]], x.shape[axes[1]]), x)
+        return self.filtered(x, weight.permute(1, 2, 0) if channels_last else weight, axes)
+
+    def weight_on(self, grid: tuple[int, int], x: Tensor) -> Tensor:
+        """The weight for maps ``x`` of a ``grid``, (C, *grid), in the dtype of the computation."""
+        with no_autocast(x):
+            weight = self.weight.to(torch.promote_types(x.dtype, torch.float32))
+            return resample_filter(weight, grid, TRANSFORMS[self.transform].periodic)
+
+    def filtered(self, x: Tensor, weight: Tensor, axes: Axes) -> Tensor:
+        """Maps through a weight of their own grid and layout."""
+        forward, inverse, _ = TRANSFORMS[self.transform]
         with no_autocast(x):
             y = forward(at_least_float32(x), axes)
-            size = (x.shape[axes[0]], x.shape[axes[1]])
-            weight = resample_filter(self.weight.to(y.dtype), size, periodic)
-            if channels_last:
-                weight = weight.permute(1, 2, 0)
             y = _convolve(y, weight, axes) if self.product == 'convolution' else y * weight
             return inverse(y, axes).to(x.dtype)
 

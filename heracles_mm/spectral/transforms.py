@@ -83,12 +83,13 @@ def _table(builder: tables.Builder, x: Tensor, axis: int) -> Tensor:
 
 
 def _multiply(matrix: Tensor, x: Tensor, axis: int) -> Tensor:
-    """``matrix`` (n, n) on one axis of ``x``, which is never transposed for it."""
+    """``matrix`` (m, n) on one axis of ``x``, which is never transposed for it."""
     if axis == -1:
         return x @ matrix.mT
     if axis == -2:
         return matrix @ x
-    return (matrix @ x.flatten(axis + 1)).view(x.shape)  # one product for all axes after it
+    y = matrix @ x.flatten(axis + 1)  # one product for all axes after it
+    return y.unflatten(-1, x.shape[axis + 1 :])
 
 
 def _dct(x: Tensor) -> Tensor:
@@ -113,12 +114,13 @@ def _idct(x: Tensor) -> Tensor:
 
 
 def _dht2_matmul(x: Tensor, axes: Axes) -> Tensor:
-    """cas(a + b) = cos a cas b + sin a cas(-b): two products along W, two along H."""
+    """cas(a + b) = cos a cas b + sin a cas(-b): one product makes both factors of b of each row,
+    one sums them over the rows."""
     h, w = axes
-    plus = _multiply(_table(tables.cas_matrix, x, w), x, w)
-    minus = _multiply(_table(tables.cas_reversed_matrix, x, w), x, w)
-    cosine, sine = _table(tables.cos_matrix, x, h), _table(tables.sin_matrix, x, h)
-    return _multiply(cosine, plus, h) + _multiply(sine, minus, h)
+    both = _multiply(_table(tables.cas_pair, x, w), x, w)  # (..., H, 2 W, ...)
+    rows = list(x.shape)
+    rows[h] *= 2
+    return _multiply(_table(tables.cos_sin_pairs, x, h), both.reshape(rows), h)
 
 
 def _dht2_fft(x: Tensor, axes: Axes) -> Tensor:
