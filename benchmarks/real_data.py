@@ -1,12 +1,13 @@
 """Runs on public data of real pictures: each (task, model, seed) once, under one recipe a task.
 
-    IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... CAMVID_ROOT=... \
+    IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... CAMVID_ROOT=... COCO_ROOT=... \
     python benchmarks/real_data.py [--tasks camvid ...] [--models heracles_nano ...] [--seeds 0]
 
 A run is tools/train.py with a config of ours in a process of its own. It leaves one file,
 benchmarks/results/TASK_MODEL_SEED.json: scores, curve, seconds, machine, parameters, multiply-adds,
 command and commit. What has its file is left out, and a run that was stopped goes on at its last
-checkpoint in --work-dir. benchmarks/results_page.py makes docs/results.md of the files.
+checkpoint in --work-dir. COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made, the
+others are as in docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
 """
 
 import json
@@ -28,30 +29,54 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results'
 
 
+NANO = ('heracles_nano', 'hamsa_nano', 'convnext_nano')
+NANO_AND_WIDE = (*NANO, 'convnext_nano_wide')
+
+
 class Task(NamedTuple):
     """A recipe: the end of its configs' names, what is measured, and the task it starts from.
 
     ``shape`` (height, width) is of the picture whose multiply-adds are counted; ``tested`` is for
-    data with a test split, on which the last checkpoint is evaluated.
+    data with a test split, on which the last checkpoint is evaluated; ``changes`` are what the run
+    changes in its config.
     """
 
     config: str
     shape: tuple[int, int]
     measures: tuple[str, ...]
+    models: tuple[str, ...]
     after: str = ''
     tested: bool = False
+    changes: tuple[str, ...] = ()
 
 
+def by_heart(epochs: int) -> tuple[str, ...]:
+    """The recipe for COCO of so many epochs, evaluated on the pictures that it learns."""
+    return (
+        'val_dataloader.dataset.ann_file=annotations/instances_train2017.json',
+        'val_dataloader.dataset.data_prefix.img=train2017/',
+        'val_evaluator.ann_file=$COCO_ROOT/annotations/instances_train2017.json',
+        f'train_cfg.max_epochs={epochs}',
+        'train_cfg.val_interval=5',
+        'param_scheduler.0.end=20',
+        f'param_scheduler.1.end={epochs}',
+        f'param_scheduler.1.milestones=[{epochs * 8 // 12},{epochs * 11 // 12}]',
+    )
+
+
+TOP1, MIOU = ('accuracy/top1',), ('mIoU',)
 BOXES = ('coco/bbox_mAP', 'coco/segm_mAP')
 TASKS = {
-    'imagenette_5e': Task('imagenette_5e', (128, 128), ('accuracy/top1',)),
-    'imagenette_20e': Task('imagenette', (128, 128), ('accuracy/top1',)),
-    'penn_fudan': Task('pennfudan', (448, 448), BOXES),
-    'penn_fudan_pretrained': Task('pennfudan', (448, 448), BOXES, 'imagenette_20e'),
-    'camvid': Task('camvid', (360, 480), ('mIoU',), tested=True),
-    'camvid_pretrained': Task('camvid', (360, 480), ('mIoU',), 'imagenette_20e', tested=True),
+    'imagenette_5e': Task('imagenette_5e', (128, 128), TOP1, NANO_AND_WIDE),
+    'imagenette_20e': Task('imagenette', (128, 128), TOP1, NANO_AND_WIDE),
+    'penn_fudan': Task('pennfudan', (384, 512), BOXES, NANO),
+    'penn_fudan_pretrained': Task('pennfudan', (384, 512), BOXES, NANO, 'imagenette_20e'),
+    'camvid': Task('camvid', (360, 480), MIOU, NANO, tested=True),
+    'camvid_pretrained': Task('camvid', (360, 480), MIOU, NANO, 'imagenette_20e', tested=True),
+    'coco_8': Task('coco', (800, 1280), BOXES, ('heracles_s',), changes=by_heart(60)),
+    'coco_8_short': Task('coco', (800, 1280), BOXES, ('hamsa_s',), changes=by_heart(15)),
 }
-HEADS = {'penn_fudan': 'mask_rcnn_', 'camvid': 'upernet_'}
+HEADS = {'penn_fudan': 'mask_rcnn_', 'camvid': 'upernet_', 'coco': 'mask_rcnn_'}
 
 
 def tool(name: str, *args: object, output: Path | None = None) -> str:
@@ -69,7 +94,8 @@ def tool(name: str, *args: object, output: Path | None = None) -> str:
 def run(name: str, model: str, seed: int, work: Path) -> dict[str, Any]:
     """Train what is left to train of a run, and return its results."""
     task, folder, config = TASKS[name], work / f'{name}_{model}_{seed}', config_of(name, model)
-    settings = [f'randomness.seed={seed}']
+    shown = [f'randomness.seed={seed}', *task.changes]
+    settings = [os.path.expandvars(setting) for setting in shown]
     if task.after:
         start = last_checkpoint(work / f'{task.after}_{model}_{seed}')
         init = {'type': 'Pretrained', 'prefix': 'backbone.', 'checkpoint': start}
@@ -100,7 +126,7 @@ def run(name: str, model: str, seed: int, work: Path) -> dict[str, Any]:
         'multiply_adds': counted['total'],
         'shape': task.shape,
         'machine': environment(torch.device('cuda' if torch.cuda.is_available() else 'cpu')),
-        'command': f'python tools/train.py {config} --cfg-options {settings[0]}',
+        'command': f'python tools/train.py {config} --cfg-options {" ".join(shown)}',
         'starts_from': task.after,
         'commit': subprocess.check_output(['git', 'rev-parse', 'HEAD'], text=True).strip(),
         'date': f'{datetime.now():%Y-%m-%d}',
@@ -108,7 +134,7 @@ def run(name: str, model: str, seed: int, work: Path) -> dict[str, Any]:
 
 
 def config_of(name: str, model: str) -> str:
-    head = HEADS.get(name.removesuffix('_pretrained'), '')
+    head = next((head for start, head in HEADS.items() if name.startswith(start)), '')
     return f'configs/{head}{model}_{TASKS[name].config}.py'
 
 
@@ -128,7 +154,7 @@ def seconds(scalars: Path) -> float:
 
 
 def main() -> None:
-    models = ['heracles_nano', 'hamsa_nano', 'convnext_nano', 'convnext_nano_wide']
+    models = list(dict.fromkeys(model for task in TASKS.values() for model in task.models))
     work = Path('work_dirs/real_data')
     args = options(
         __doc__, tasks=list(TASKS), models=models, seeds=[0], work_dir=work, results=RESULTS
@@ -139,7 +165,7 @@ def main() -> None:
         for seed in args.seeds:
             for model in args.models:
                 file = args.results / f'{name}_{model}_{seed}.json'
-                if file.exists() or not Path(config_of(name, model)).exists():  # the wide peer
+                if file.exists() or model not in TASKS[name].models:
                     continue
                 log(file.stem)
                 result = run(name, model, seed, args.work_dir)

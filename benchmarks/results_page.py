@@ -1,6 +1,6 @@
 """Make docs/results.md, its picture and README's table of the files in benchmarks/results.
 
-python benchmarks/results_page.py [--results FOLDER] [--page FILE] [--picture FILE]
+python benchmarks/results_page.py
 """
 
 import json
@@ -21,6 +21,8 @@ MODELS = {
     'hamsa_nano': 'HAMSA-nano',
     'convnext_nano': "ConvNeXt of Heracles-nano's size",
     'convnext_nano_wide': "ConvNeXt of HAMSA-nano's size",
+    'heracles_s': 'Heracles-S',
+    'hamsa_s': 'HAMSA-S',
 }
 PEERS = (('heracles_nano', 'convnext_nano'), ('hamsa_nano', 'convnext_nano_wide'))
 """Models of one size."""
@@ -41,7 +43,10 @@ TITLES = {
     'penn_fudan_pretrained': 'Penn-Fudan, Mask R-CNN from the weights of Imagenette, 20 epochs',
     'camvid': 'CamVid, UperNet from random weights',
     'camvid_pretrained': 'CamVid, UperNet from the weights of Imagenette, 20 epochs',
+    'coco_8': 'Eight pictures of COCO at their own size, learnt by heart by the recipe for COCO',
+    'coco_8_short': 'The same, fewer steps',
 }
+BEGIN, END = '<!-- made by benchmarks/results_page.py -->', '<!-- end -->'
 LEADERBOARD = 'Imagenette leaderboard (github.com/fastai/imagenette), ResNets of 20M+ parameters'
 TUTORIAL = (
     'torchvision tutorial, Mask R-CNN R50 (44M) from COCO weights, 10 epochs, a split of its own'
@@ -106,6 +111,24 @@ def table(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
     yield f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.'
 
 
+def readme_table(runs: Runs) -> Iterator[str]:
+    """Lines of README's table: the first two measures of each task."""
+    models = [name for name in MODELS if any(name in found for found in runs.values())]
+    yield f'| | {" | ".join(MODELS[name] for name in models)} |'
+    yield '|---' * (len(models) + 1) + '|'
+    for task, found in runs.items():
+        for measure in next(iter(found.values()))[0]['scores']:
+            cells = [score(found[name], measure) if name in found else '' for name in models]
+            yield f'| {TITLES[task]}: {MEASURES[measure][0]} | {" | ".join(cells)} |'
+
+
+def with_table(readme: str, runs: Runs) -> str:
+    """README's text with the table between its two marks made anew."""
+    before, rest = readme.split(BEGIN)
+    after = rest.split(END)[1]
+    return '\n'.join([f'{before}{BEGIN}', *readme_table(runs), f'{END}{after}'])
+
+
 def page(runs: Runs) -> str:
     pairs = list(compared(runs))
     ahead = [f'* {sentence}' for better, sentence in pairs if better]
@@ -149,10 +172,12 @@ def main() -> None:
         results=ROOT / 'benchmarks/results',
         page=ROOT / 'docs/results.md',
         picture=ROOT / 'docs/images/results.png',
+        readme=ROOT / 'README.md',
     )
     runs = read(args.results)
     args.page.write_text(page(runs))
     draw(runs, args.picture)
+    args.readme.write_text(with_table(args.readme.read_text(), runs))
     print(args.page)
 
 

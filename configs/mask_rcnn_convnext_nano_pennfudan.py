@@ -1,4 +1,4 @@
-# Mask R-CNN, ConvNeXt-nano, Penn-Fudan, 1k iterations, batch 4, AdamW 1e-3, gradient clip 1.0: a
+# Mask R-CNN, ConvNeXt-nano, Penn-Fudan, 600 iterations, batch 4, Muon 2e-3, gradient clip 1.0: a
 # peer under the same recipe, the backbone of convnext_nano_imagenette.py.
 # From random weights; with a classifier checkpoint of your own, add
 #   --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.prefix=backbone. \

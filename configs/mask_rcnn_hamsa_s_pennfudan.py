@@ -1,4 +1,4 @@
-# Mask R-CNN, HAMSA-S, Penn-Fudan, 1k iterations, batch 4, AdamW 2e-4, gradient clip 1.0: for a GPU.
+# Mask R-CNN, HAMSA-S, Penn-Fudan, 600 iterations, batch 4, Muon 1e-3, gradient clip 1.0: for a GPU.
 # From random weights; with a classifier checkpoint of your own, such as that of
 # hamsa_s_imagenette.py, add
 #   --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.prefix=backbone. \
@@ -18,4 +18,4 @@ model = dict(
     ),
     neck=dict(in_channels=[64, 128, 320, 448]),
 )
-optim_wrapper = dict(optimizer=dict(lr=2e-4))
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

@@ -1,4 +1,4 @@
-# Mask R-CNN, Heracles-nano, Penn-Fudan, 1k iterations, batch 4, AdamW 1e-3, gradient clip 1.0.
+# Mask R-CNN, Heracles-nano, Penn-Fudan, 600 iterations, batch 4, Muon 2e-3, gradient clip 1.0.
 # From random weights; with a classifier checkpoint of your own, such as that of
 # heracles_nano_imagenette.py, add
 #   --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.prefix=backbone. \

@@ -1,4 +1,4 @@
-# Mask R-CNN, Heracles-S, Penn-Fudan, 1k iterations, batch 4, AdamW 2e-4, gradient clip 1.0: for a
+# Mask R-CNN, Heracles-S, Penn-Fudan, 600 iterations, batch 4, Muon 1e-3, gradient clip 1.0: for a
 # GPU.
 # From random weights; with a classifier checkpoint of your own, such as that of
 # heracles_s_imagenette.py, add
@@ -21,4 +21,4 @@ model = dict(
     ),
     neck=dict(in_channels=[64, 128, 320, 448]),
 )
-optim_wrapper = dict(optimizer=dict(lr=2e-4))
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

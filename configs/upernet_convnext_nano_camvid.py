@@ -1,4 +1,4 @@
-# UperNet, ConvNeXt-nano, CamVid, 4k iterations, batch 8, AdamW 1e-3, gradient clip 1.0: a peer
+# UperNet, ConvNeXt-nano, CamVid, 1k iterations, batch 8, Muon 2e-3, gradient clip 1.0: a peer
 # under the same recipe, the backbone of convnext_nano_imagenette.py.
 # From random weights; with a classifier checkpoint of your own, add
 #   --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.prefix=backbone. \

@@ -1,4 +1,4 @@
-# UperNet, HAMSA-nano, CamVid, 4k iterations, batch 8, AdamW 1e-3, gradient clip 1.0.
+# UperNet, HAMSA-nano, CamVid, 1k iterations, batch 8, Muon 2e-3, gradient clip 1.0.
 # From random weights; with a classifier checkpoint of your own, such as that of
 # hamsa_nano_imagenette.py, add
 #   --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.prefix=backbone. \

@@ -1,4 +1,4 @@
-# UperNet, Heracles-S, CamVid, 4k iterations, batch 8, AdamW 2e-4, gradient clip 1.0: for a GPU.
+# UperNet, Heracles-S, CamVid, 1k iterations, batch 8, Muon 1e-3, gradient clip 1.0: for a GPU.
 # From random weights; with a classifier checkpoint of your own, such as that of
 # heracles_s_imagenette.py, add
 #   --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.prefix=backbone. \
@@ -21,4 +21,4 @@ model = dict(
     decode_head=dict(in_channels=[64, 128, 320, 448]),
     auxiliary_head=dict(in_channels=320),
 )
-optim_wrapper = dict(optimizer=dict(lr=2e-4))
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

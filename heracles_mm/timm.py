@@ -1,7 +1,8 @@
 """The backbones as classifiers and feature extractors in timm's registry.
 
 ``import heracles_mm.timm`` adds ``heracles_nano``, ``_s``, ``_b``, ``_l`` and the same of ``hamsa``
-to what ``timm.create_model`` knows, and so to what is built on it: segmentation_models_pytorch
+to what ``timm.create_model`` knows, ``heracles_nano_imagenette`` too, whose weights come with this
+package (``pretrained=True``), and so to what is built on it: segmentation_models_pytorch
 (``tu-heracles_s``), transformers' TimmBackbone. Needs timm.
 """
 
@@ -25,16 +26,20 @@ from heracles_mm.backbones import Hamsa, Heracles
 from heracles_mm.backbones.arch import ARCHS
 from heracles_mm.backbones.pyramid import Pyramid
 from heracles_mm.checkpoints.recognise import find_prefix, part_of, weights_of
+from heracles_mm.checkpoints.shipped import shipped_weights
 from heracles_mm.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
 __all__: list[str] = []  # filled by register_model
 
-NAMES = {
-    f'{family.__name__.lower()}_{arch}': (family, arch)
+NAMES: dict[str, tuple[type[Heracles | Hamsa], str, dict[str, Any]]] = {
+    f'{family.__name__.lower()}_{arch}': (family, arch, {})
     for family in (Heracles, Hamsa)
     for arch in ARCHS
+}
+IMAGENETTE = {  # as configs/*_nano_imagenette.py
+    'heracles_nano_imagenette': (Heracles, 'nano', dict(spectral_stages=2, img_size=128)),
 }
 
 default_cfgs = generate_default_cfgs(
@@ -48,7 +53,20 @@ default_cfgs = generate_default_cfgs(
         )
         for name in NAMES
     }
+    | {
+        name: dict(
+            file=str(shipped_weights()[name]),
+            num_classes=10,
+            input_size=(3, 128, 128),
+            pool_size=(4, 4),
+            crop_pct=128 / 144,
+            first_conv='backbone.stages.0.embed.convs.0',
+            classifier='head.fc',
+        )
+        for name in IMAGENETTE
+    }
 )
+NAMES |= IMAGENETTE
 
 
 class _OnPyramid(nn.Module):
@@ -261,14 +279,14 @@ def checkpoint_filter_fn(state_dict: Mapping[str, Any], model: _OnPyramid) -> di
 
 
 def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
-    family, arch = NAMES[name]
+    family, arch, needed = NAMES[name]
     cfg = resolve_pretrained_cfg(
         name, options.get('pretrained_cfg'), options.get('pretrained_cfg_overlay')
     )
     if pretrained and not (cfg.has_weights or cfg.state_dict):
         raise UsageError(
-            f'{name} has no published weights: use pretrained=False, and checkpoint_path=... for '
-            'weights of your own'
+            f'{name} has no published weights (those of {", ".join(IMAGENETTE)} are): use '
+            'pretrained=False, and checkpoint_path=... for weights of your own'
         )
     return build_model_with_cfg(
         PyramidClassifier,
@@ -278,7 +296,7 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
         pretrained_filter_fn=checkpoint_filter_fn,
         family=family,
         arch=arch,
-        **options,
+        **{**needed, **options},
     )
 
 

@@ -25,6 +25,7 @@ import torch
 from mmengine.fileio import get_local_path
 
 from heracles_mm.checkpoints.recognise import a_few
+from heracles_mm.checkpoints.shipped import SCHEME, shipped_file
 from heracles_mm.checkpoints.whole import INDEX, check_checkpoint_file, check_whole
 from heracles_mm.checkpoints.writing import META, import_safetensors
 from heracles_mm.errors import CheckpointError, DamagedCheckpointError
@@ -69,7 +70,8 @@ def read_checkpoint(filename: str | Path, map_location: Any = 'cpu', mmap: bool 
 
     Args:
         filename: ``*.safetensors``, the index ``*.safetensors.index.json`` of a sharded one or the
-            folder of both, or what torch.save wrote under any name.
+            folder of both, what torch.save wrote under any name, or ``heracles_mm://NAME``, weights
+            that come with this package.
         map_location: as in ``torch.load``.
         mmap: leave the tensors of a local file on the disk until they are used.
 
@@ -78,6 +80,8 @@ def read_checkpoint(filename: str | Path, map_location: Any = 'cpu', mmap: bool 
     """
     name = str(filename)
     try:
+        if name.startswith(SCHEME):
+            return load_shipped(name)
         if name.endswith('.safetensors'):
             return load_from_safetensors(name)
         if name.endswith(INDEX):
@@ -131,6 +135,11 @@ def load_from_safetensors(filename: str, map_location: Any = 'cpu') -> dict[str,
         raise CheckpointError(
             f'the checkpoint {filename} cannot be read, it may be damaged or cut short ({error})'
         ) from error
+
+
+def load_shipped(address: str, map_location: Any = 'cpu') -> dict[str, Any]:
+    """Our loader of ``heracles_mm://NAME``, as :func:`load_from_safetensors`."""
+    return load_from_safetensors(str(shipped_file(address)))
 
 
 def load_from_shards(filename: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:

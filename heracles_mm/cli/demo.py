@@ -15,8 +15,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from heracles_mm.checkpoints.shipped import SCHEME
 from heracles_mm.cli import common
-from heracles_mm.cli.arguments import add_runner
+from heracles_mm.cli.arguments import OneLineParser, add_runner
 from heracles_mm.cli.running import CommandLine
 from heracles_mm.configs import CONFIGS
 from heracles_mm.datasets import LABEL_CLASSES
@@ -28,7 +29,7 @@ CONFIG = CONFIGS / 'mask_rcnn_heracles_nano_scenes.py'
 PICTURES = 6
 EXAMPLES = (
     '--work-dir work_dirs/demo',
-    'configs/upernet_hamsa_nano_scenes.py',
+    'configs/upernet_hamsa_nano_scenes.py --pretrained',
     'configs/mask_rcnn_hamsa_nano_scenes.py --cfg-options train_cfg.max_iters=40 randomness.seed=1',
 )
 
@@ -85,6 +86,11 @@ def demo(args: argparse.Namespace) -> None:
             f'the demo trains configs of {" and ".join(TASKS)} on the scenes, such as '
             f'{CONFIG.name}: {args.config} is of {cfg.get("default_scope")}'
         )
+    if args.pretrained:
+        backbone = cfg.model.backbone
+        name = f'{backbone.type.lower()}_{backbone.get("arch")}_imagenette'
+        init = dict(type='Pretrained', checkpoint=SCHEME + name, prefix='backbone.')
+        backbone.init_cfg = init
     common.check_data(NAME, cfg, ('train', 'val'))
     start = time.monotonic()
     with common.open_runner(NAME, cfg, trusted=None) as runner:
@@ -123,7 +129,13 @@ def _print_report(task: Task, report: dict, folder: Path) -> None:
     console.print(f'report.json, {task.curve_file}, predictions.png', highlight=False)
 
 
-main = CommandLine(demo, lambda parser: add_runner(parser, CONFIG), EXAMPLES)
+def _add_arguments(parser: OneLineParser) -> None:
+    add_runner(parser, CONFIG)
+    start = 'start from the weights that come with the package, learnt on Imagenette'
+    parser.add_argument('--pretrained', action='store_true', help=start)
+
+
+main = CommandLine(demo, _add_arguments, EXAMPLES)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -20,7 +20,10 @@ from heracles_mm.cli.arguments import OneLineParser
 from heracles_mm.cli.running import CommandLine
 
 NAME = 'publish_model'
-EXAMPLES = ('epoch_12.pth mask_rcnn.pth', 'epoch_310.pth heracles_s.safetensors --ema --json')
+EXAMPLES = (
+    'epoch_12.pth mask_rcnn.pth',
+    'epoch_310.pth heracles_s.safetensors --ema --half --json',
+)
 AVERAGED = 'ema_state_dict'
 KEPT_META = ('dataset_meta',)
 """What the libraries' inferencers read: the names and colours of the classes."""
@@ -34,6 +37,8 @@ def publish_model(args: argparse.Namespace) -> None:
     weights, which = choose(checkpoint, args.ema)
     if damaged := [key for key, tensor in weights.items() if not tensor.isfinite().all()]:
         raise CheckpointError(f'{args.checkpoint} holds NaN or infinity in {a_few(damaged)}')
+    if args.half:
+        weights = {key: _half(key, tensor) for key, tensor in weights.items()}
     meta = checkpoint.get('meta')
     meta = {key: meta[key] for key in KEPT_META if key in meta} if isinstance(meta, dict) else {}
     content = checkpoint_bytes(weights, meta, out)
@@ -57,11 +62,22 @@ def publish_model(args: argparse.Namespace) -> None:
     )
 
 
+def _half(key: str, tensor: Tensor) -> Tensor:
+    """In float16, whole numbers as they are."""
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    if not half.isfinite().all():
+        raise CheckpointError(f"{key} holds numbers beyond 65504, float16's largest: no --half")
+    return half
+
+
 def _add_arguments(parser: OneLineParser) -> None:
     parser.add_argument('checkpoint', metavar='IN', help='checkpoint file or URL')
     out = '*.pth or *.safetensors; its hash is put before the suffix'
     parser.add_argument('out', metavar='OUT', help=out)
     parser.add_argument('--ema', action='store_true', help='take the averaged weights (EMAHook)')
+    parser.add_argument('--half', action='store_true', help='store numbers in float16')
     parser.add_argument('--json', action='store_true', help='print one JSON object instead')
 
 

@@ -56,7 +56,9 @@ def train(args: argparse.Namespace) -> None:
 
 def _add_arguments(parser: OneLineParser) -> None:
     add_runner(parser)
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (GPU only)')
+    parser.add_argument(
+        '--amp', action='store_true', help='automatic mixed precision, on a CPU in bfloat16'
+    )
     scale = "scale the learning rate by batch size over the config's base_batch_size"
     parser.add_argument('--auto-scale-lr', action='store_true', help=scale)
     resume = (
@@ -74,13 +76,19 @@ def _add_arguments(parser: OneLineParser) -> None:
 
 
 def _use_amp(cfg: Config) -> None:
-    if get_device() in ('cpu', 'mps'):
-        raise UserError('--amp needs a GPU and none is visible: run without it')
     kind = common.type_name(cfg.optim_wrapper) or 'OptimWrapper'
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise UserError(f'--amp replaces OptimWrapper, but this config trains with {kind}')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    device = get_device()
+    if device == 'mps':
+        raise UserError('--amp is for CUDA and for CPUs, and this machine has mps: run without it')
+    if device == 'cpu':
+        for option in ('loss_scale', 'dtype'):
+            cfg.optim_wrapper.pop(option, None)
+        cfg.optim_wrapper.type = 'CpuAmpOptimWrapper'
+    else:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def _use_auto_scale_lr(cfg: Config) -> None:

@@ -93,11 +93,12 @@ def _optimizer(cfg: Config) -> Iterator[str]:
             return
         known = {*OPTIMIZERS.module_dict, *registry.module_dict}
     near = difflib.get_close_matches(name, known, 3, 0.5) or sorted(known)
-    how = (
-        f'install {PACKAGES[name]}, with which mmengine registers it'
-        if name in PACKAGES
-        else f'take {shortened(near)}, or name the module that registers it in custom_imports'
-    )
+    if name in PACKAGES:
+        how = f'install {PACKAGES[name]}, with which mmengine registers it'
+    elif '.' in name:
+        how = f'is {name.partition(".")[0]}, the package that it is of, installed?'
+    else:
+        how = f'take {shortened(near)}, or name the module that registers it in custom_imports'
     yield f'no optimizer {name!r} is registered: {how}'
 
 

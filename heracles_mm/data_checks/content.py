@@ -136,6 +136,13 @@ def _evaluates(train_cfg: dict) -> bool:
     return train_cfg.get('val_begin', 1) <= end
 
 
+def _is_fold(options: Any) -> bool:
+    """Whether mmpretrain's KFoldDataset is among the wrappers of a loader's data set."""
+    if not isinstance(options, dict):
+        return False
+    return str(options.get('type')).endswith('KFoldDataset') or _is_fold(options.get('dataset'))
+
+
 def _stage_findings(
     cfg: Config, stage: str, level: str, read: dict[str, Any]
 ) -> Generator[str, None, tuple[list[str], list[tuple[str, list]]]]:
@@ -163,7 +170,7 @@ def _stage_findings(
                 )
                 folders += classes
         held.append(contents)
-        if 'KFoldDataset' not in str(cfg.get(loader)):  # train and val are parts of one folder
+        if not _is_fold(cfg.get(loader)):  # train and val are parts of one folder
             pictures += contents.pictures
     if scope == 'mmdet' and held and all(contents.names for contents in held):
         names = {key: name for contents in held for key, name in contents.names.items()}

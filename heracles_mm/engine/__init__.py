@@ -1,11 +1,17 @@
 """Hooks, checks and layer decay for mmengine's runner. Importing this registers them, and lets
-mmengine read safetensors files."""
+mmengine read safetensors files and the weights that come with this package."""
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
 import heracles_mm.engine.visualizers  # noqa: F401
-from heracles_mm.checkpoints.reading import load_from_safetensors, load_from_shards
+from heracles_mm.checkpoints.reading import (
+    load_from_safetensors,
+    load_from_shards,
+    load_shipped,
+)
+from heracles_mm.checkpoints.shipped import SCHEME
 from heracles_mm.data_checks.check_data_hook import CheckDataHook
+from heracles_mm.engine.cpu_amp import CpuAmpOptimWrapper
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook
@@ -21,9 +27,11 @@ CheckpointLoader.register_scheme(
     load_from_shards,
     force=True,
 )
+CheckpointLoader.register_scheme(SCHEME, load_shipped, force=True)
 
 __all__ = [
     'CheckDataHook',
+    'CpuAmpOptimWrapper',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
     'LoadReportHook',

@@ -4,6 +4,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from heracles_mm.engine.first_step import before_first_step
+
 
 @HOOKS.register_module()
 class EvaluateFirstHook(Hook):
@@ -13,6 +15,9 @@ class EvaluateFirstHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        if runner.iter == 0 and runner.val_loop is not None:
+        def evaluate() -> None:
             runner.val_loop.run()
             runner.model.train()
+
+        if runner.iter == 0 and runner.val_loop is not None:
+            before_first_step(runner.train_loop, evaluate)

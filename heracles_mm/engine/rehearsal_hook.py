@@ -19,6 +19,7 @@ from mmengine.runner import EpochBasedTrainLoop, FlexibleRunner, Runner, ValLoop
 from torch.utils._pytree import tree_leaves
 
 from heracles_mm.data_checks import CheckDataHook
+from heracles_mm.engine.first_step import before_first_step
 from heracles_mm.engine.random_state import random_state, set_random_state
 from heracles_mm.errors import UserError
 
@@ -45,6 +46,8 @@ class RehearsalHook(Hook):
             gives, or an epoch has no batch.
     """
 
+    priority = 'LOWEST'  # before what other hooks have left for the first step
+
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
 
@@ -57,18 +60,8 @@ class RehearsalHook(Hook):
         plain = getattr(type(model), 'train_step', None) is BaseModel.train_step
         plain &= 'forward' not in vars(model)  # compiled, and bound to this very model
         known = isinstance(runner.cfg.get('train_dataloader'), dict)
-        loop = runner.train_loop
-        names = [name for name in ('run_epoch', 'run_iter') if hasattr(loop, name)]
-        if not (self.enabled and plain and known and names) or isinstance(runner, FlexibleRunner):
-            return
-        step = getattr(loop, names[0])
-
-        def rehearsed(*args: Any) -> Any:
-            setattr(loop, names[0], step)
-            self._rehearse(runner)
-            return step(*args)
-
-        setattr(loop, names[0], rehearsed)
+        if self.enabled and plain and known and not isinstance(runner, FlexibleRunner):
+            before_first_step(runner.train_loop, lambda: self._rehearse(runner))
 
     def _rehearse(self, runner: Runner) -> None:
         begin, numbers = time.monotonic(), random_state()

@@ -15,6 +15,7 @@ import mmpretrain
 from mmpretrain.apis.model import ModelHub
 
 import heracles_mm.classification
+from heracles_mm.checkpoints.shipped import shipped_weights
 
 CONFIGS = {
     path.stem: path
@@ -50,7 +51,7 @@ def test_its_metafile_counts_its_parameters(name):
     assert metainfo.metadata.data['Parameters'] == counted
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize('name', sorted(set(CONFIGS) - set(shipped_weights())))
 def test_its_metafile_claims_nothing(name):
     """No weights exist, nothing was measured here, and a published figure says that it is one."""
     metainfo = ModelHub.get(name)

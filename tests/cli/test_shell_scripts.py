@@ -148,8 +148,9 @@ def test_two_processes_train_and_test_together_on_cpus(run, toy_config, tmp_path
 
 
 def test_a_mistake_is_printed_once_for_all_processes(run, toy_config):
+    mistake = ('--resume-schedule', 'new')  # without --resume
     done = run(
-        TOOLS / 'dist_train.sh', toy_config, 2, '--amp', PORT=free_port(), CUDA_VISIBLE_DEVICES=''
+        TOOLS / 'dist_train.sh', toy_config, 2, *mistake, PORT=free_port(), CUDA_VISIBLE_DEVICES=''
     )
     assert done.returncode != 0
     assert done.stderr.count('train: error: ') == 1

@@ -144,10 +144,10 @@ def test_a_mistake_in_testing_is_one_clear_line(case, fails):
         assert word in line
 
 
-def test_amp_without_a_gpu_is_refused(fails, monkeypatch):
+def test_amp_on_mps_is_refused(fails, monkeypatch):
     """mmengine fails on an assertion deep inside the optimizer wrapper."""
-    monkeypatch.setattr(train_module, 'get_device', lambda: 'cpu')
-    assert '--amp needs a GPU' in fails(train_module, TOY_CONFIG, '--amp', *option())
+    monkeypatch.setattr(train_module, 'get_device', lambda: 'mps')
+    assert '--amp is for CUDA and for CPUs' in fails(train_module, TOY_CONFIG, '--amp', *option())
 
 
 def test_amp_on_a_gpu_changes_the_optimizer_wrapper_and_keeps_its_loss_scale(monkeypatch):

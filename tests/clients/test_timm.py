@@ -13,6 +13,7 @@ from torch import nn
 
 from heracles_mm import Hamsa, Heracles
 from heracles_mm import timm as ours
+from heracles_mm.checkpoints.shipped import shipped_weights
 from heracles_mm.errors import CheckpointError, UsageError
 
 NANO = ('heracles_nano', 'hamsa_nano')
@@ -28,11 +29,12 @@ def name(request):
     return request.param
 
 
-def test_all_are_in_the_registry_and_have_no_weights():
+def test_all_are_in_the_registry_and_those_with_weights_say_so():
     names = {f'{family}_{arch}' for family in ('heracles', 'hamsa') for arch in 'sbl'} | {*NANO}
+    names |= {*shipped_weights()}
     assert names == {*timm.list_models(['heracles_*', 'hamsa_*'])} == {*ours.__all__}
-    assert not timm.list_models(['heracles_*', 'hamsa_*'], pretrained=True)
-    with pytest.raises(UsageError, match='heracles_s has no published weights: use pretrained=F'):
+    assert {*timm.list_models(['heracles_*', 'hamsa_*'], pretrained=True)} == {*shipped_weights()}
+    with pytest.raises(UsageError, match=r'heracles_s has no published weights \(those of '):
         timm.create_model('heracles_s', pretrained=True)
     with pytest.raises(UsageError, match=r"'output_stride', allowed are arch, "):
         create('heracles_nano', output_stride=16)

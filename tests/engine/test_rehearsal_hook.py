@@ -274,3 +274,26 @@ def test_a_model_that_trains_in_its_own_way_is_left_alone(tmp_path):
     with pytest.raises(ZeroDivisionError):
         run.train()
     assert run.iter > 0
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize('rehearsal_first', [True, False])
+def test_a_step_is_tried_before_the_fresh_model_is_evaluated(rehearsal_first, by_epoch, tmp_path):
+    """Wherever the config lists the two, what would fail has failed before a long evaluation."""
+    hooks = [{'type': 'RehearsalHook'}, {'type': 'EvaluateFirstHook'}]
+    hooks = hooks if rehearsal_first else hooks[::-1]
+    model = {'fails_in': 'loss'}
+    run = runner(tmp_path, hook=True, by_epoch=by_epoch, model=model, more={'custom_hooks': hooks})
+    with pytest.raises(ZeroDivisionError, match='in loss'):
+        run.train()
+    assert 'val/toy/mean' not in run.message_hub.log_scalars
+
+
+@pytest.mark.parametrize(('by_epoch', 'later'), [(True, 2), (False, 3)])
+def test_the_fresh_model_is_evaluated_once(by_epoch, later, tmp_path):
+    """Beside the later evaluations: of 2 epochs, or after steps 2, 4 and 5."""
+    hooks = [{'type': 'RehearsalHook'}, {'type': 'EvaluateFirstHook'}]
+    run = runner(tmp_path, hook=True, by_epoch=by_epoch, more={'custom_hooks': hooks})
+    run.train()
+    values, _ = run.message_hub.log_scalars['val/toy/mean'].data
+    assert len(values) == 1 + later

@@ -1,4 +1,4 @@
-# Penn-Fudan pedestrians, the short side about 448: annotations/{train,val}.json, train/, val/. The
+# Penn-Fudan pedestrians, the short side about 384: annotations/{train,val}.json, train/, val/. The
 # folder is $PENN_FUDAN_ROOT, else data/penn_fudan/ below the working directory.
 default_scope = 'mmdet'
 data_root = r"""{{$PENN_FUDAN_ROOT:data/penn_fudan/}}"""
@@ -7,13 +7,13 @@ metainfo = dict(classes=('pedestrian',), palette=[(220, 20, 60)])
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='RandomResize', scale=(896, 448), ratio_range=(0.8, 1.25), keep_ratio=True),
+    dict(type='RandomResize', scale=(640, 384), ratio_range=(0.8, 1.25), keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(896, 448), keep_ratio=True),
+    dict(type='Resize', scale=(640, 384), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(
         type='PackDetInputs',

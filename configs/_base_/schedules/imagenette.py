@@ -1,4 +1,4 @@
-# 20 epochs of batch 32 from random weights, Muon 3e-3 (AdamW for what is no matrix; needs timm), 100
+# 20 epochs of batch 32 from random weights, Muon 3e-3 (timm's, AdamW for what is no matrix), 100
 # steps of warm-up, cosine, weight decay 0.05 on all but norms and biases (all assumed). No EMA.
 _base_ = '../classification_runtime.py'
 
