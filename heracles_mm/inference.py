@@ -58,7 +58,7 @@ def optimize_for_inference(
         raise UsageError(f'dtype must be one of {[None, *DTYPES]}, got {dtype!r}')
     if compile not in (True, False, CUDA_GRAPH):
         raise UsageError(f'compile must be True, False or {CUDA_GRAPH!r}, got {compile!r}')
-    if compile == CUDA_GRAPH and (example is None or not example.is_cuda):
+    if compile == CUDA_GRAPH and not (example is not None and example.is_cuda):
         raise UsageError(
             f'compile={CUDA_GRAPH!r} replays what was done on an example on a CUDA device: give one'
         )
@@ -70,8 +70,8 @@ def optimize_for_inference(
         )
     for backbone in backbones:
         _optimize(backbone, example, dtype)
-        if compile == CUDA_GRAPH:
-            backbone.forward = _Graphed(backbone.forward, example)
+        if compile == CUDA_GRAPH and example is not None:
+            backbone.forward = _Graphed(backbone.forward, example)  # type: ignore[method-assign]
         elif compile:
             backbone.compile()
     return model
@@ -139,6 +139,8 @@ class HSSAtSize(nn.Module):
 class FilterAtSize(nn.Module):
     """A :class:`~heracles_mm.spectral.SpectralFilter` that keeps its weight for maps (B, H, W, C)
     of one grid; others go through the layer as it is."""
+
+    weight: Tensor
 
     def __init__(self, layer: SpectralFilter, grid: Grid, _: torch.dtype | None) -> None:
         super().__init__()

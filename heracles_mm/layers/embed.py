@@ -97,8 +97,9 @@ class Stem(AsMade):
     def fold_norms(self) -> None:
         """Make BatchNorms with fixed statistics a part of the convolutions before them for good."""
         for index, (conv, norm) in enumerate(pairwise(self.convs)):
-            fixed = isinstance(norm, _BatchNorm) and norm.track_running_stats
-            if type(conv) is nn.Conv2d and fixed:
+            if type(conv) is not nn.Conv2d or not isinstance(norm, _BatchNorm):
+                continue
+            if norm.track_running_stats:
                 self.convs[index] = fuse_conv_bn_eval(conv, norm)
                 self.convs[index + 1] = nn.Identity()
 

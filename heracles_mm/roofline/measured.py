@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -56,21 +57,18 @@ def _calls() -> Iterator[tuple[str, str, Call]]:
     """(kind of work, dtype, call)."""
     cpu = torch.device('cpu')
     for name, dtype in DTYPES.items():
-
-        def draw(*shape: int, dtype: torch.dtype = dtype) -> Tensor:
-            return torch.randn(shape, dtype=dtype)
-
+        draw = partial(torch.randn, dtype=dtype)
         yield 'matmul', name, matmul(dtype, cpu)[0]
         x, dense = draw(8, 56, 56, 64).permute(0, 3, 1, 2), draw(64, 64, 3, 3)
-        yield 'conv', name, lambda x=x, w=dense: F.conv2d(x, w, padding=1)
+        yield 'conv', name, partial(F.conv2d, x, dense, padding=1)
         wide, each = draw(1, 56, 56, 512).permute(0, 3, 1, 2), draw(512, 1, 3, 3)
-        yield 'depthwise', name, lambda x=wide, w=each: F.conv2d(x, w, padding=1, groups=512)
+        yield 'depthwise', name, partial(F.conv2d, wide, each, padding=1, groups=512)
         q = draw(8, 8, 784, 32)
-        yield 'attention', name, lambda q=q: F.scaled_dot_product_attention(q, q, q)
+        yield 'attention', name, partial(F.scaled_dot_product_attention, q, q, q)
         hidden = draw(56, 56, 64)
-        yield 'special', name, lambda x=hidden: F.gelu(x)
+        yield 'special', name, partial(F.gelu, hidden)
     maps = torch.randn(8, 3136, 64)
-    yield 'fft', 'float32', lambda: torch.fft.rfft(maps, dim=1)
+    yield 'fft', 'float32', partial(torch.fft.rfft, maps, dim=1)
 
 
 def _operations(call: Call) -> int:

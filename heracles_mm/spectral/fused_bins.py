@@ -227,7 +227,7 @@ def _parts(v: Tensor) -> Iterator[slice]:
 
 
 def _join(found: Sequence[Tensor]) -> Tensor:
-    return torch.cat(found, dim=-1) if len(found) > 1 else found[0]
+    return torch.cat(tuple(found), dim=-1) if len(found) > 1 else found[0]
 
 
 def _sum(found: Sequence[Tensor]) -> Tensor:

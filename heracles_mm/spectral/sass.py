@@ -63,9 +63,9 @@ class SASS(AsMade):
         real, imaginary = v.real.flatten(1, -2), v.imag.flatten(1, -2)
         planes = flat_planes(self.kernel(grid, dtype))
         strength = magnitude(real, imaginary)
-        z = mix_bins(self.pulse, self.sagu, real, imaginary, strength, *planes)
+        parts = mix_bins(self.pulse, self.sagu, real, imaginary, strength, *planes)
         with no_autocast(x):
-            z = torch.complex(*(part.to(dtype) for part in z)).view(v.shape)
+            z = torch.complex(*(part.to(dtype) for part in parts)).view(v.shape)
             return from_half_spectrum(z, grid, self.fft_axes, norm).to(x.dtype)
 
     def mix(self, x: Tensor, weights: Weights | None = None) -> Tensor:
