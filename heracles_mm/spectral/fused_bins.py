@@ -33,7 +33,7 @@ class Weights(NamedTuple):
     Args:
         kernel: K^(f) and conj K^(-f), (2, C, bins), or K^(f) of a real kernel, (1, C, bins).
         gate, bias: of SpectralPulseNet, (C, C) with outputs as rows, and (C,).
-        matrix: of :func:`real_matrix`.
+        matrix: of :func:`real_matrix`, D inputs as rows.
         w2: of SAGU, (C, C), inputs as rows.
     """
 
@@ -45,17 +45,18 @@ class Weights(NamedTuple):
 
 
 def real_matrix(w1: Tensor) -> Tensor:
-    """SAGU's W_1 on planes of real and imaginary parts, (2, D, D), inputs as rows.
+    """SAGU's W_1 on real and imaginary parts, (2, D, D).
 
-    Of a complex one, (2, C, C), D = 2 C: the halves of W_1 for Y(f) and of conj W_1 for conj Y(-f).
-    Of a real one, (1, C, C), D = C: the same for both parts.
+    Of a complex one, (2, C, C), D = 2 C: the halves of W_1 for Y(f) and of conj W_1 for conj Y(-f),
+    from rows (C, 2 parts) to columns (2 parts, C). Of a real one, (1, C, C), D = C: the same for
+    both parts.
     """
     if len(w1) == 1:
         return w1.expand(2, -1, -1)
     channels = w1.shape[1]
-    signs = table(tables.complex_product, w1, 2).flatten(0, 2)  # (8, 2)
-    blocks = (signs @ w1.flatten(1)).view(2, 2, 2, channels, channels)  # (Y, in, out, C, C)
-    return blocks.transpose(2, 3).reshape(2, 2 * channels, 2 * channels)
+    signs = table(tables.complex_product, w1, 2)  # (inputs, Y, outputs, parts of W_1)
+    blocks = signs.flatten(0, 2).expand(channels, -1, -1).bmm(w1.transpose(0, 1))
+    return blocks.view(2 * channels, 2, 2 * channels).transpose(0, 1)
 
 
 def mix_map(x: Tensor, weights: Weights) -> Tensor:
@@ -83,7 +84,7 @@ def forward(x: Tensor, weights: Weights) -> Tensor:
     z = torch.empty_like(v)
     for part in _parts(v):
         bins = _bins(v[..., part], _of_bins(weights, part), share)
-        _write_mixed(_planes(z[..., part], 0), bins)
+        _write_mixed(_parts_along(z[..., part], 0), bins)
     return _map(z, x)
 
 
@@ -113,13 +114,13 @@ def formula(x: Tensor, weights: Weights) -> Tensor:
     g = (gate @ (strength * share**0.5) + bias[:, None]).sigmoid().view_as(v)
     real, imaginary = real * g, imaginary * g
     k_real, k_imaginary = torch.view_as_real(kernel[:, :, None]).unbind(-1)
-    y = torch.stack(  # (1 or 2, 2, C, B, bins)
-        (k_real * real - k_imaginary * imaginary, k_real * imaginary + k_imaginary * real), dim=1
+    y = torch.stack(  # (1 or 2, C, 2, B, bins)
+        (k_real * real - k_imaginary * imaginary, k_real * imaginary + k_imaginary * real), dim=2
     ).to(gate.dtype)
-    size = magnitude(y[:, 0], y[:, 1]).flatten(2)
+    size = magnitude(y[:, :, 0], y[:, :, 1]).flatten(2)
     h = (w2.mT @ (size * share**0.5)).sigmoid()
-    p = (matrix.mT @ y.reshape(2, len(matrix[0]), -1) * share).reshape(*y.shape[:3], -1)
-    z = (p * h[:, None]).sum(0).to(x.dtype)  # (2, C, n)
+    p = matrix.mT @ _rows(y.flatten(3)) * share
+    z = (p.view(len(h), 2, *h.shape[1:]) * h[:, None]).sum(0).to(x.dtype)  # (2, C, n)
     return _map(torch.view_as_complex(torch.stack((z[0], z[1]), dim=-1)).view_as(v), x)
 
 
@@ -144,10 +145,10 @@ class _Bins(NamedTuple):
 
     strength: Tensor  # |V|, (C, n)
     gate: Tensor  # SpectralPulseNet's, (C, n)
-    y: Tensor  # Y(f) and conj Y(-f), or Y(f), real and imaginary planes, (1 or 2, 2, C, n)
+    y: Tensor  # Y(f) and conj Y(-f), or Y(f), real and imaginary parts, (1 or 2, C, 2, n)
     size: Tensor  # |Y|, (1 or 2, C, n)
     second_gate: Tensor  # SAGU's, of the same shape
-    product: Tensor  # Y W_1, of the shape of y
+    product: Tensor  # Y W_1, (1 or 2, 2, C, n)
 
 
 def _bins(v: Tensor, weights: Weights, share: float) -> _Bins:
@@ -155,14 +156,14 @@ def _bins(v: Tensor, weights: Weights, share: float) -> _Bins:
     strength = torch.empty(v.shape, dtype=gate.dtype, device=v.device)
     strength = torch.hypot(v.real, v.imag, out=strength).flatten(1)
     g = torch.addmm(bias[:, None], gate, strength, alpha=share**0.5)
-    planes = _planes(kernel[:, :, None] * v, 1)
-    y = torch.empty(planes.shape, dtype=gate.dtype, device=v.device)
-    torch.mul(planes, g.sigmoid_().view_as(v), out=y)
+    parts = _parts_along(kernel[:, :, None] * v, 2)
+    y = torch.empty(parts.shape, dtype=gate.dtype, device=v.device)
+    torch.mul(parts, g.sigmoid_().view_as(v)[:, None], out=y)
     y = y.flatten(3)
-    size = torch.hypot(y[:, 0], y[:, 1])
+    size = torch.hypot(y[:, :, 0], y[:, :, 1])
     h = _product(w2.mT.expand(len(size), -1, -1), size, share**0.5).sigmoid_()
-    product = _product(matrix.mT, y.view(2, len(matrix[0]), -1), share)
-    return _Bins(strength, g, y, size, h, product.view_as(y))
+    product = _product(matrix.mT, _rows(y), share).view(len(y), 2, *h.shape[1:])
+    return _Bins(strength, g, y, size, h, product)
 
 
 def _write_mixed(out: Tensor, bins: _Bins) -> None:
@@ -183,32 +184,39 @@ def _gradients(
     strength, g, y, size, h, p = _bins(v, weights, share)
     scale, tiny = share**0.5, torch.finfo(strength.dtype).tiny
 
-    planes = dz.new_empty(2, *dz.shape, dtype=y.dtype)
-    dz = torch.div(_planes(dz, 0), shares, out=planes).flatten(2)  # (2, C, n)
+    parts = dz.new_empty(2, *dz.shape, dtype=y.dtype)
+    dz = torch.div(_parts_along(dz, 0), shares, out=parts).flatten(2)  # (2, C, n)
     dh = torch.ops.aten.sigmoid_backward((dz * p).sum(1), h)
     dp = (dz * h[:, None]).view(2, len(matrix[0]), -1)
-    dmatrix = _product(y.view_as(dp), dp.mT, share)
+    dmatrix = _product(_rows(y), dp.mT, share)
     dw2 = _product(size, dh.mT, scale).sum(0)
     dsize = _product(w2.expand(len(dh), -1, -1), dh, scale)
-    dy = _product(matrix, dp, share).view_as(y)
-    dy.addcmul_(y, (dsize / size.clamp(min=tiny))[:, None])  # |Y| has the gradient 0 at 0
+    dy = _product(matrix, dp, share)
+    dy = dy.view(y.shape) if len(y) == 2 else dy.transpose(0, 1)[None]
+    dy.addcmul_(y, (dsize / size.clamp(min=tiny))[:, :, None])  # |Y| has the gradient 0 at 0
 
-    dg = (dy * y).sum((0, 1))  # times the gate: what is left of its own derivative is 1 - g
+    dg = (dy * y).sum((0, 2))  # times the gate: what is left of its own derivative is 1 - g
     dg = torch.addcmul(dg, dg, g, value=-1)
     (dgate,) = _product(dg[None], strength.mT[None], scale)
     (dstrength,) = _product(gate.mT[None], dg[None], scale)
 
     dkv = torch.empty_like(kernel[:, :, None] * v)
-    torch.mul(dy.unflatten(-1, v.shape[1:]), g.view_as(v), out=_planes(dkv, 1))
+    gates = g.view_as(v)[:, None]
+    torch.mul(dy.unflatten(-1, v.shape[1:]), gates, out=_parts_along(dkv, 2))
     dv = (kernel.conj()[:, :, None] * dkv).sum(0)
     dv.addcmul_(v, (dstrength / strength.clamp_(min=tiny)).view(v.shape)).mul_(shares)
     dkernel = (dkv * v.conj()).sum(2)  # over the maps
     return [dv, dkernel, dgate, dg.sum(1), dmatrix, dw2]
 
 
-def _planes(z: Tensor, axis: int) -> Tensor:
+def _parts_along(z: Tensor, axis: int) -> Tensor:
     """A view of the real and imaginary parts of ``z``, side by side along a new axis."""
     return torch.view_as_real(z).movedim(-1, axis)
+
+
+def _rows(y: Tensor) -> Tensor:
+    """A view of the parts of Y, (1 or 2, C, 2, n), as what :func:`real_matrix` takes, (2, D, n)."""
+    return y.flatten(1, 2) if len(y) == 2 else y[0].transpose(0, 1)
 
 
 def _product(a: Tensor, b: Tensor, factor: float) -> Tensor:

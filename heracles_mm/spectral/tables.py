@@ -143,11 +143,11 @@ def complex_pair(_: int, __: int = 0) -> Tensor:
 
 def complex_product(_: int, __: int = 0) -> Tensor:
     """Half of what the real and the imaginary part of a weight are multiplied with in its real
-    matrix, and in that of its conjugate: (2 weights, 2 inputs, 2 outputs, 2 parts)."""
+    matrix, and in that of its conjugate: (2 inputs, 2 weights, 2 outputs, 2 parts)."""
     straight = torch.tensor(
         [[[1, 0], [0, 1]], [[0, -1], [1, 0]]], dtype=torch.float64, device='cpu'
     )
-    return torch.stack((straight, straight * straight.new_tensor([1, -1]))) / 2
+    return torch.stack((straight, straight * straight.new_tensor([1, -1])), dim=1) / 2
 
 
 def lerp_matrix(n: int, m: int, wrap: bool) -> Tensor:
