@@ -43,7 +43,8 @@ def results(sass: SASS, x: Tensor) -> tuple[Tensor, Tensor]:
     x = x.detach().requires_grad_()
     y = sass(x)
     weights = torch.linspace(-1, 1, y.numel(), dtype=torch.float64).view_as(y)
-    gradients = torch.autograd.grad((y * weights).sum(), [x, *sass.parameters()])
+    with torch.autocast('cpu', enabled=False):  # as training loops do
+        gradients = torch.autograd.grad((y * weights).sum(), [x, *sass.parameters()])
     return y, torch.cat([(each / each.norm()).flatten() for each in gradients])
 
 

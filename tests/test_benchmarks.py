@@ -264,3 +264,9 @@ def test_autocast_errors_show_why_products_are_not_in_float16():
     white = {name.split('white')[1].strip(): float(own) for name, own, _ in rows[:4]}
     assert white['float16'] == pytest.approx(white['float32'], rel=0.01)
     assert white['float32'] < 1e-6 < white['bfloat16'] < 0.01
+
+
+def test_launches_are_those_of_the_document():
+    """Counted anew, so that a kernel more in a mixer does not go unnoticed."""
+    counted = run('launches.py', '--side', 8, '--learnt', 8, '--channels', 8)
+    assert counted in (BENCHMARKS.parent / 'docs' / 'roofline.md').read_text()

@@ -16,7 +16,7 @@ from torch import Tensor
 from heracles_mm.spectral import tables
 from heracles_mm.spectral.eager import is_on_cpu, is_traced
 from heracles_mm.spectral.gating import magnitude
-from heracles_mm.spectral.precision import at_least_float32
+from heracles_mm.spectral.precision import at_least_float32, no_autocast
 from heracles_mm.spectral.tables import table
 
 CHUNK = 2**15
@@ -73,10 +73,11 @@ class _MixMap(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dy: Tensor) -> tuple[Tensor, ...]:
         x, *weights = ctx.saved_tensors
-        if torch.is_grad_enabled():  # this gradient is to be differentiated too
-            y = formula(x, Weights(*weights))
-            return torch.autograd.grad(y, ctx.saved_tensors, dy, create_graph=True)
-        return tuple(backward(dy, x, Weights(*weights)))
+        with no_autocast(x):  # as the forward pass was, wherever this is called
+            if torch.is_grad_enabled():  # this gradient is to be differentiated too
+                y = formula(x, Weights(*weights))
+                return torch.autograd.grad(y, ctx.saved_tensors, dy, create_graph=True)
+            return tuple(backward(dy, x, Weights(*weights)))
 
 
 def forward(x: Tensor, weights: Weights) -> Tensor:

@@ -67,15 +67,17 @@ def test_what_does_not_change_is_not_computed_again(name, monkeypatch):
 @torch.no_grad()
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_cast_once_it_is_as_close_as_autocast(backbone, dtype):
-    """Maps come in the dtype of the pictures; the layers before the heads are off by roundings."""
+    """Maps come in the dtype of the pictures."""
     x = torch.randn(2, 3, *SIZE)
     exact = copy.deepcopy(backbone).double()(x.double())
+    with torch.autocast('cpu', dtype=dtype):
+        cast_often = backbone(x)
     fast = optimize_for_inference(backbone, x, dtype=dtype)
     weights = [m.weight for m in fast.modules() if type(m) in (nn.Linear, nn.Conv2d)]
     assert {weight.dtype for weight in weights} == {dtype}
-    for found, expected in zip(fast(x), exact, strict=True):
+    for found, other, expected in zip(fast(x), cast_often, exact, strict=True):
         assert found.dtype == torch.float32
-        assert (found - expected).norm() < 8 * torch.finfo(dtype).eps * expected.norm()
+        assert (found - expected).norm() < 1.5 * (other - expected).norm()
 
 
 def test_it_refuses_to_train(backbone):

@@ -14,6 +14,7 @@ from heracles_mm.benchmark.workloads import training
 from heracles_mm.roofline.recording import STEPS, forward, record
 
 B, C, D = 6, 8, 5
+SMALL = dict(stem_width=8, embed_dims=(32,) * 4, depths=(1,) * 4, mlp_ratios=(2,) * 4)
 BOTH = pytest.mark.parametrize('as_cuda', [False, True], ids=['cpu', 'cuda'])
 FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
 
@@ -56,7 +57,7 @@ def test_a_gradient_belongs_to_the_module_whose_output_it_is_of(as_cuda):
 @pytest.mark.parametrize('family', [Heracles, Hamsa])
 def test_products_are_as_many_as_the_benchmark_counts(family, what, as_cuda):
     """Fake tensors, real ones and torch's own counter agree on multiply-adds."""
-    backbone = family('nano', img_size=32, drop_path_rate=0.0, with_cp=False)
+    backbone = family(SMALL, img_size=32, drop_path_rate=0.0)
     found = record(backbone, STEPS[what], (2, 3, 32, 32), FLOAT32, as_cuda)
     kinds = ('matmul', 'conv', 'depthwise', 'attention')
     recorded = sum(launch.operations for launch in found if launch.kind in kinds)
@@ -69,7 +70,7 @@ def test_products_are_as_many_as_the_benchmark_counts(family, what, as_cuda):
 @pytest.mark.parametrize('family', [Heracles, Hamsa])
 def test_on_the_cpu_it_is_what_the_profiler_sees(family):
     """The routes of eager mode are open under the recorder: the same operators, as often."""
-    backbone = family('nano', img_size=32).eval()
+    backbone = family(SMALL, img_size=32).eval()
     found = Counter(each.name for each in record(backbone, forward, (1, 3, 32, 32), FLOAT32, False))
     x = torch.randn(1, 3, 32, 32)
     with torch.no_grad():
@@ -139,7 +140,7 @@ def test_kernels_that_an_operator_hides_on_cuda():
 @BOTH
 def test_the_model_is_left_as_it_was(as_cuda):
     """No step of its optimizer, no statistics, and no fake number in the spectra that it keeps."""
-    backbone = Hamsa('nano', img_size=32)
+    backbone = Hamsa(SMALL, img_size=32)
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     for what in STEPS:
         record(backbone, STEPS[what], (2, 3, 32, 32), FLOAT32, as_cuda)
