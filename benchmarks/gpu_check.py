@@ -30,11 +30,12 @@ from torch import Tensor, nn
 import heracles_mm.cli.benchmark
 import heracles_mm.cli.train
 from heracles_mm import Hamsa, Heracles, config_path, optimize_for_inference
+from heracles_mm.benchmark.candidates import candidate
 from heracles_mm.benchmark.machine import environment
-from heracles_mm.roofline.comparison import compare, read_measured
+from heracles_mm.cli.roofline import launches_of
+from heracles_mm.roofline.comparison import Pass, compare, read_measured
 from heracles_mm.roofline.devices import GPUS, Device
 from heracles_mm.roofline.estimate import seconds_of
-from heracles_mm.roofline.recording import STEPS, record
 
 VARIANTS = {
     'heracles': partial(Heracles, spectral_stages=2),
@@ -224,12 +225,9 @@ def columns(bench: Bench) -> Iterator[Finding]:
             case = f'{row["model"]}, {row["size"]["name"]}, bfloat16, MiB'
             yield Finding('memory', case, row['value'][1] / 2**20)
     device = this_device(bench)
-    built = {model: heracles_mm.cli.benchmark.BACKBONES.find(model) for model in models}
 
-    def estimate(each) -> float:
-        shape = heracles_mm.cli.benchmark.BACKBONES.read_size(each.size).shape
-        model = built[each.model].build(shape)
-        launches = record(model, STEPS[each.what], shape, torch.bfloat16, device.is_cuda)
+    def estimate(each: Pass) -> float:
+        launches = launches_of(candidate(each.model), each, device.is_cuda)
         return sum(seconds_of(launches, device))
 
     for cell, found in compare(measured, estimate, 'swin_t').items():
