@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from heracles_mm.spectral.eager import is_compiled
+from heracles_mm.spectral.eager import gradients_of, is_compiled
 from heracles_mm.spectral.precision import at_least_float32
 
 BAND_BYTES = 4 * 2**20
@@ -66,7 +66,7 @@ class _BandedFFN(torch.autograd.Function):
         x, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # this gradient is to be differentiated too
             out = _plain(x, *weights)
-            gradients = torch.autograd.grad(out, ctx.saved_tensors, gradient, create_graph=True)
+            gradients = gradients_of(out, ctx.saved_tensors, gradient)
             return *gradients, gradient.sum((0, 1, 2))
         return _gradients(gradient, x, *weights)
 

@@ -123,17 +123,14 @@ def kernels_of(operator: Any, args: tuple, out: Any) -> tuple[int, int]:
         return (2, 2 * touched(out)) if bias is not None and groups == 1 else (1, 0)
     if name == 'convolution_backward':
         return sum(args[10]), 0  # of input, weight, bias
-    if (
-        name == 'abs' and args[0].is_complex()
-    ):  # to complex numbers, of which the real part is copied
+    if name == 'abs' and args[0].is_complex():  # to complex numbers; a copy of their real part
         return 2, 2 * touched(args[0])
     if name == 'constant_pad_nd':
         return 1 + any(args[1]), 0  # copy, and fill
     if name in ('_fft_r2c', '_fft_c2r', '_fft_c2c'):
         scalings = int(args[2] != 0)
-        copies = int(not _is_one_batch(args[0], args[1])) + (
-            name == '_fft_c2r'
-        )  # which cuFFT spoils
+        is_spoilt = name == '_fft_c2r'  # by cuFFT, which is given a copy
+        copies = is_spoilt + int(not _is_one_batch(args[0], args[1]))
         moved = scalings * touched(out) + copies * touched(args[0])
         return 1 + scalings + copies, 2 * moved
     if name == '_fused_adamw_':

@@ -8,7 +8,7 @@ plain formula. This file alone decides.
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -116,6 +116,13 @@ def is_transformed() -> bool:
         or not (mode is None or getattr(mode, 'takes_every_route', False))
         or _get_current_function_mode() is not None
     )
+
+
+def gradients_of(y: Tensor, tensors: Sequence[Tensor], dy: Tensor) -> list[Tensor | None]:
+    """Of ``y``, to be differentiated again; None of tensors that want none."""
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    found = iter(torch.autograd.grad(y, wanted, dy, create_graph=True))
+    return [next(found) if tensor.requires_grad else None for tensor in tensors]
 
 
 def _layers(tree: str) -> str:

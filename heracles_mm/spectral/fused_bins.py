@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from heracles_mm.spectral import tables
-from heracles_mm.spectral.eager import is_on_cpu, is_traced
+from heracles_mm.spectral.eager import gradients_of, is_on_cpu, is_traced
 from heracles_mm.spectral.gating import magnitude
 from heracles_mm.spectral.precision import at_least_float32, no_autocast
 from heracles_mm.spectral.tables import table
@@ -71,12 +71,11 @@ class _MixMap(torch.autograd.Function):
         return forward(x, Weights(*weights))
 
     @staticmethod
-    def backward(ctx, dy: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, *weights = ctx.saved_tensors
         with no_autocast(x):  # as the forward pass was, wherever this is called
             if torch.is_grad_enabled():  # this gradient is to be differentiated too
-                y = formula(x, Weights(*weights))
-                return torch.autograd.grad(y, ctx.saved_tensors, dy, create_graph=True)
+                return tuple(gradients_of(formula(x, Weights(*weights)), ctx.saved_tensors, dy))
             return tuple(backward(dy, x, Weights(*weights)))
 
 

@@ -98,12 +98,14 @@ def test_fewer_operators_give_the_numbers_of_the_formula(
         torch.testing.assert_close(own, plain, **TOLERANCE)
 
 
-@pytest.mark.parametrize('kernel', ['complex', 'real'])
-def test_its_gradient_has_a_gradient(kernel):
-    """As gradient penalties want it, in the route of fewer operators too."""
+@pytest.mark.parametrize('frozen', [False, True])
+@KERNELS
+def test_its_gradient_has_a_gradient(kernel, frozen):
+    """As gradient penalties want it, in the route of fewer operators too, of frozen models too."""
     module, x = make(kernel=kernel, grid=(2, 3), channels=2), maps(1, 2, 3, 2).requires_grad_()
+    module.requires_grad_(not frozen)
     assert module.is_as_made()
-    inputs = (x, *module.parameters())
+    inputs = (x, *(() if frozen else module.parameters()))
     assert torch.autograd.gradgradcheck(lambda x, *_: module(x), inputs)
 
 
