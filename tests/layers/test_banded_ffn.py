@@ -160,3 +160,13 @@ def test_compiled_it_is_one_operator_with_the_same_numbers(monkeypatch):
     assert not any('gelu' in name for name in names)
     found = results(torch.compile(ffn, backend='aot_eager', fullgraph=True))
     torch.testing.assert_close(found, results(ffn))
+
+
+@pytest.mark.parametrize('frozen', [False, True])
+def test_its_gradient_has_a_gradient(frozen, monkeypatch):
+    """As gradient penalties want it, of frozen models too."""
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 100)
+    ffn = ConvFFN(2, 2).double().requires_grad_(not frozen)
+    x = torch.randn(1, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    inputs = (x, *(() if frozen else ffn.parameters()))
+    assert torch.autograd.gradgradcheck(lambda x, *_: ffn(x), inputs)
