@@ -7,7 +7,8 @@ A run is tools/train.py with a config of ours and tools/test.py of its last chec
 process of its own; a baseline needs no training. Both leave one file in
 benchmarks/results/forecasting: errors on the test set, seconds, machine, parameters, command and
 commit. What has its file is left out, and a run that was stopped goes on at its last checkpoint in
---work-dir. benchmarks/forecasting_page.py makes the tables of docs/forecasting.md of the files.
+--work-dir, so two processes with other --sets, each with OMP_NUM_THREADS=1, share two cores.
+benchmarks/forecasting_page.py makes the tables of docs/forecasting.md of the files.
 
 patchtst, dlinear and itransformer (not among the models by default) are neuralforecast's networks
 in the same runner: pip install neuralforecast.
@@ -31,7 +32,7 @@ from real_data import last_checkpoint, seconds, tool
 
 from heracles_mm.benchmark.machine import environment
 from heracles_mm.checkpoints import read_checkpoint
-from heracles_mm.forecasting import baselines, score
+from heracles_mm.forecasting import fit_baselines, score
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results' / 'forecasting'
@@ -86,7 +87,7 @@ def run_baselines(task: Task) -> dict[str, Any]:
         'model': 'baselines',
         'scores': {
             name: _plain_names(score(forecast, test, WHOLE_BATCHES))
-            for name, forecast in baselines(train).items()
+            for name, forecast in fit_baselines(train).items()
         },
         'command': 'python benchmarks/forecasting.py --models baselines',
     }

@@ -183,15 +183,15 @@ def winners(results: Results) -> Iterator[str]:
 def goals(results: Results) -> Iterator[str]:
     for case, (mse, mae) in GOALS.items():
         reached = []
-        for model in OURS:
-            if model in results.models(case):
-                means = [results.over_horizons(case, model, score) for score in ('mse', 'mae')]
-                if None not in means:
-                    met = ['met' if m <= g else 'missed' for m, g in zip(means, (mse, mae))]
-                    reached.append(
-                        f'{NAMES[model]} {means[0]:.4f} ({met[0]}) / {means[1]:.4f} ({met[1]})'
-                    )
-        yield f'* {titled(case)}, at most {mse} / {mae}: {"; ".join(reached) or "not run yet"}'
+        for model in [name for name in results.models(case) if name in OURS]:
+            means = [results.over_horizons(case, model, score) for score in ('mse', 'mae')]
+            if None not in means:
+                met = ['met' if m <= g else 'missed' for m, g in zip(means, (mse, mae))]
+                reached.append(
+                    f'{NAMES[model]} {means[0]:.4f} ({met[0]}) / {means[1]:.4f} ({met[1]})'
+                )
+        found = '; '.join(reached) or 'not run yet'
+        yield f'* {titled(case)}, at most {mse:.3f} / {mae:.3f}: {found}'
 
 
 def costs(results: Results) -> Iterator[str]:

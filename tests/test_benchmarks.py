@@ -222,7 +222,7 @@ def test_the_page_of_forecasts_says_who_wins(error, words, verdict, tmp_path, mo
     write(720, 'heracles', errors(error), seconds=60, parameters=9)
     found = page(read(tmp_path))
     assert words in found
-    assert f'ETTh1, look-back 96, at most 0.441 / 0.43: Heracles {error:.4f} ({verdict})' in found
+    assert f'ETTh1, look-back 96, at most 0.441 / 0.430: Heracles {error:.4f} ({verdict})' in found
 
 
 def test_padding_compares_batches(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 Importing this registers the data set, the metric, the models and the hook in mmengine.
 """
 
-from heracles_mm.forecasting.baselines import LinearMap, baselines, repeat_last_rows, score
+from heracles_mm.forecasting.baselines import LinearMap, fit_baselines, repeat_last_rows, score
 from heracles_mm.forecasting.forecast_metric import ForecastMetric
 from heracles_mm.forecasting.forecaster import Forecaster
 from heracles_mm.forecasting.hamsa_series import HamsaSeries
@@ -25,7 +25,7 @@ __all__ = [
     'SeriesBackbone',
     'SeriesDataset',
     'TrainedForecaster',
-    'baselines',
+    'fit_baselines',
     'read_forecaster',
     'read_series',
     'repeat_last_rows',

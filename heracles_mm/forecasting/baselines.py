@@ -93,7 +93,7 @@ class LinearMap:
         return (torch.cat((past, torch.ones_like(last)), -1) if self.bias else past), last
 
 
-def baselines(train: SeriesDataset) -> dict[str, Forecast]:
+def fit_baselines(train: SeriesDataset) -> dict[str, Forecast]:
     """Name -> forecast, for the windows of a data set; ``train`` is its training part."""
     number, unit = train.metainfo['step']
     day = min(rows_per_day(np.timedelta64(number, unit)), train.look_back)

@@ -10,7 +10,7 @@ from heracles_mm.forecasting import (
     ForecastMetric,
     LinearMap,
     SeriesDataset,
-    baselines,
+    fit_baselines,
     repeat_last_rows,
     score,
 )
@@ -69,7 +69,7 @@ def parts(tmp_path):
 def test_the_floors_stand_in_order_where_a_day_repeats(parts):
     """A day's wave with a little noise: the last day beats the last value, a fitted map both."""
     train, test = parts
-    errors = {name: score(one, test)['forecast/mse'] for name, one in baselines(train).items()}
+    errors = {name: score(one, test)['forecast/mse'] for name, one in fit_baselines(train).items()}
     assert min(errors, key=errors.__getitem__).startswith('linear_map')
     assert errors['last_day'] < errors['last_value']
 

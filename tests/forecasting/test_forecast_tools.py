@@ -10,7 +10,7 @@ import torch
 from made_series import HOUR, times_of, walks, write_csv
 from mmengine.logging import MMLogger
 
-from heracles_mm.cli import export_onnx, forecast, test, train, visualize
+from heracles_mm.cli import export_onnx, forecast, get_flops, test, train, visualize
 from heracles_mm.data_checks import content
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,6 +167,14 @@ def test_a_published_checkpoint_forecasts_with_its_config(folder):
     assert forecast.main(argv) == 0
     assert forecast.main(['run/epoch_2.pth', 'load.csv', '--out', 'of_whole.csv']) == 0
     assert Path('of_published.csv').read_bytes() == Path('of_whole.csv').read_bytes()
+
+
+def test_what_is_of_pictures_alone_says_so(capsys):
+    assert get_flops.main([CONFIG]) == 2
+    assert visualize.main(['receptive-field', CONFIG, '--out', 'maps.png']) == 2
+    flops, maps = capsys.readouterr().err.splitlines()
+    assert flops.endswith('forecasts series: what is counted is the work on pictures')
+    assert maps.endswith('this needs a backbone of this package over pictures')
 
 
 RUNS = {

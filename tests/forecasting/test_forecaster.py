@@ -6,6 +6,8 @@ from made_series import walks, write_csv
 from mmengine.registry import MODELS
 
 from heracles_mm.errors import UsageError
+from heracles_mm.export.freeze import freeze
+from heracles_mm.export.wrappers import target
 from heracles_mm.forecasting import Forecaster, LinearMap, LinearStartHook, SeriesDataset
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.spectral_mixer import SpectralMixer
@@ -56,6 +58,14 @@ def test_every_parameter_gets_a_gradient(name, loss):
     batch = torch.randn(2, 40, 3).double(), torch.randn(2, 12, 3).double()
     model(*batch, mode='loss')['loss'].backward()
     assert not [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+@pytest.mark.parametrize('name', BACKBONES)
+def test_what_is_exported_forecasts_the_same(name):
+    """Frozen transforms are products with tables: the same mathematics."""
+    model, x = make(name).eval(), torch.randn(3, 40, dtype=torch.float64)
+    frozen = freeze(target(model, 'model').module, x)
+    torch.testing.assert_close(frozen(x), model(x[..., None])[..., 0])
 
 
 def test_the_first_layers_are_spectral_and_the_others_attend():
