@@ -14,7 +14,7 @@ def weights_after_a_step(library: str, folder, **options) -> dict[str, torch.Ten
     cfg.merge_from_dict({key: int(value) for key, value in small.items()})
     cfg.merge_from_dict(options)
     cfg.work_dir, cfg.log_level, cfg.check_data = str(folder), 'ERROR', 'off'
-    cfg.custom_hooks = cfg.param_scheduler = []
+    cfg.custom_hooks, cfg.param_scheduler = [dict(type='EagerOptimizerHook')], []
     runner = Runner.from_cfg(cfg)
     runner.train()
     return {name: value.clone() for name, value in runner.model.state_dict().items()}
