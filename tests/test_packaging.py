@@ -110,7 +110,7 @@ def test_the_wheel_answers_for_mmcv_from_the_start(wheel, tmp_path):
     pytest.importorskip('mmcv.ops')
     code = (
         'import sys, site\n'
-        'sys.meta_path[:] = [each for each in sys.meta_path if "Mmcv" not in repr(each)]\n'
+        'sys.meta_path[:] = [each for each in sys.meta_path if "StandIns" not in repr(each)]\n'
         'sys.modules.pop("_heracles_mm_finder", None)\n'
         f'sys.path.insert(0, {str(tmp_path)!r})\n'
         f'site.addsitedir({str(tmp_path)!r})\n'

@@ -59,15 +59,17 @@ def _choices(cfg: Config, decay_rate: float | None) -> dict[str, ConfigDict]:
     plain = ConfigDict({key: cfg.optim_wrapper[key] for key in keys if key in cfg.optim_wrapper})
     choices = {'as the config says': plain}
     options = dict(plain.get('paramwise_cfg') or {})
-    if common.type_name({'type': plain.get('constructor', '')}) == LAYER_DECAY:
-        default = {k: v for k, v in options.items() if k != 'decay_rate'}
-        same = {'optimizer': plain.optimizer, 'paramwise_cfg': default}
-        choices['without layer decay'] = ConfigDict(same)
+    others: dict[str, float] = {}
+    decays = common.type_name({'type': plain.get('constructor', '')}) == LAYER_DECAY
+    if decays and options.get('decay_rate') != 1:
+        others['without layer decay'] = 1.0
     if decay_rate is not None:
-        choices[f'with layer decay {decay_rate:g}'] = ConfigDict(
+        others[f'with layer decay {decay_rate:g}'] = decay_rate
+    for title, rate in others.items():
+        choices[title] = ConfigDict(
             optimizer=plain.optimizer,
             constructor=LAYER_DECAY,
-            paramwise_cfg={**options, 'decay_rate': decay_rate},
+            paramwise_cfg={**options, 'decay_rate': rate},
         )
     return choices
 

@@ -12,6 +12,8 @@ from heracles_mm.checkpoints.load_report import LoadReport
 from heracles_mm.checkpoints.loading import CheckedLoading, backbones_of, log, log_report
 from heracles_mm.checkpoints.recognise import find_prefix, weights_of
 from heracles_mm.checkpoints.same_kind import tensor_objection
+from heracles_mm.data_checks.classes import label_name_findings
+from heracles_mm.data_checks.findings import Odd
 from heracles_mm.engine.resume_check import check_resumable
 from heracles_mm.errors import CheckpointError
 
@@ -20,7 +22,8 @@ from heracles_mm.errors import CheckpointError
 class LoadReportHook(Hook):
     """Recognise a checkpoint's wrapping and prefix, report on the whole model, test none in part.
 
-    Weights that hold NaN or are of another kind than the model's are refused, a head's too.
+    Weights that hold NaN or are of another kind than the model's are refused, a head's too; so is a
+    test on data that number the checkpoint's classes otherwise.
 
     The backbones report by themselves; with this hook in ``custom_hooks`` their report is a part of
     the whole model's. Heads may be missing in training, a test needs them too, unless every
@@ -33,9 +36,12 @@ class LoadReportHook(Hook):
 
     def __init__(self) -> None:
         self._report: LoadReport | None = None
+        self._classes: Any = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put the weights where mmengine looks for them, and log what they will bring."""
+        meta = checkpoint.get('meta')
+        self._classes = _classes(meta.get('dataset_meta') if isinstance(meta, dict) else None)
         model = _unwrapped(runner.model)
         if backbones := backbones_of(model):
             weights = weights_of(checkpoint)
@@ -53,13 +59,26 @@ class LoadReportHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Training fills what the checkpoint did not."""
-        self._report = None
+        self._report = self._classes = None
 
     def before_test(self, runner: Runner) -> None:
-        """Refuse to measure a model that is partly random."""
+        """Refuse to measure a model that is partly random, or one class as another."""
         objection = self._report.objection() if self._report else None
         if objection and _strict(_unwrapped(runner.model)):
             raise CheckpointError(f'{objection}; a test needs the checkpoint of the whole model')
+        tested = _classes(getattr(runner.test_loop.dataloader.dataset, 'metainfo', None))
+        if self._classes and tested:
+            places = ('the checkpoint', self._classes), ('test_dataloader.dataset', tested)
+            for finding in label_name_findings(*places):
+                if not isinstance(finding, Odd):
+                    raise CheckpointError(finding)
+                log(finding)
+
+
+def _classes(meta: Any) -> list | None:
+    """The names of a data set's labels, where they are told."""
+    classes = meta.get('classes') if isinstance(meta, dict) else None
+    return list(classes) if isinstance(classes, (list, tuple)) else None
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:

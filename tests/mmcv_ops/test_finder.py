@@ -46,7 +46,7 @@ def test_after_a_library_failed_it_imports_once_heracles_mm_is_there(tmp_path):
     pytest.importorskip('mmdet')
     code = (
         'import sys\n'
-        'sys.meta_path[:] = [each for each in sys.meta_path if "Mmcv" not in repr(each)]\n'
+        'sys.meta_path[:] = [each for each in sys.meta_path if "StandIns" not in repr(each)]\n'
         'try: import mmdet.apis\n'
         'except ImportError as error: print(error.name)\n'
         'import heracles_mm\n'
