@@ -262,3 +262,30 @@ def test_padding_compares_batches(tmp_path, monkeypatch):
     assert alone.split()[-5:] == one_side.split()[-5:]
     assert len(maps) == 4
     assert all(' 0.0%' not in line for line in maps)  # padding changes every stage
+
+
+def test_gpu_check_runs_every_check_without_a_gpu(tmp_path):
+    """The path that a GPU will take, small, lest it fail there for a slip of the pen."""
+    pytest.importorskip('mmdet')
+    file = tmp_path / 'gpu.json'
+    printed = run('gpu_check.py', '--device', 'cpu', '--quick', '--json', file)
+    report = json.loads(file.read_text())
+    assert report['machine']['device'] == 'CPU'
+    checks = {each['check'] for each in report['findings']}
+    assert {'against float64', 'optimized', 'mmcv operators', 'with_cp', 'compiled'} < checks
+    assert {'demo', 'memory', '1x32, forward, bfloat16, eager'} < checks
+    assert ', 0 of them bad' in printed
+
+
+def test_autocast_errors_show_why_products_are_not_in_float16():
+    printed = run('autocast_errors.py', '--side', 16, '--channels', 8, '--seeds', 0)
+    rows = [line.rsplit(maxsplit=2) for line in printed.splitlines()[1:]]
+    white = {name.split('white')[1].strip(): float(own) for name, own, _ in rows[:4]}
+    assert white['float16'] == pytest.approx(white['float32'], rel=0.01)
+    assert white['float32'] < 1e-6 < white['bfloat16'] < 0.01
+
+
+def test_launches_are_those_of_the_document():
+    """Counted anew, so that a kernel more in a mixer does not go unnoticed."""
+    counted = run('launches.py', '--side', 8, '--learnt', 8, '--channels', 8)
+    assert counted in (BENCHMARKS.parent / 'docs' / 'roofline.md').read_text()

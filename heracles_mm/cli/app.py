@@ -83,7 +83,7 @@ def _figures(backbone: Pyramid) -> dict[str, Callable[[], Figure]]:
         pictures = torch.randn(size, generator=generator)
         stages = range(1, len(backbone.stages) + 1)
         found = {
-            stage: visualization.effective_receptive_field(backbone, pictures, stage)
+            f'stage {stage}': visualization.effective_receptive_field(backbone, pictures, stage)
             for stage in stages
         }
         return visualization.plot_receptive_fields(type(backbone).__name__, found)

@@ -11,8 +11,8 @@ from heracles_mm.checkpoints.reading import (
 )
 from heracles_mm.checkpoints.shipped import SCHEME
 from heracles_mm.data_checks.check_data_hook import CheckDataHook
-from heracles_mm.engine.compile_hook import CompileHook
 from heracles_mm.engine.cpu_amp import CpuAmpOptimWrapper
+from heracles_mm.engine.eager_optimizer_hook import EagerOptimizerHook
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook
@@ -33,8 +33,8 @@ CheckpointLoader.register_scheme(SCHEME, load_shipped, force=True)
 
 __all__ = [
     'CheckDataHook',
-    'CompileHook',
     'CpuAmpOptimWrapper',
+    'EagerOptimizerHook',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
     'LoRARunner',

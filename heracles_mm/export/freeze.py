@@ -1,14 +1,11 @@
 """A model for inference, made of operators that exporters and runtimes have."""
 
 import copy
-from itertools import pairwise
 from typing import Any
 
 import torch
 from mmengine.model import revert_sync_batchnorm
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from heracles_mm.export.any_size import AnyAttention, AnyFilter, AnyPool, AnySASS
 from heracles_mm.export.fixed_size import FixedFilter, FixedSASS, Grid
@@ -42,7 +39,7 @@ def freeze(model: nn.Module, x: Tensor, *others: Tensor, any_size: bool = False)
             model.set_submodule(name, made)
     for module in model.modules():
         if isinstance(module, Stem):
-            _fold_norms(module.convs)
+            module.fold_norms()
     return model.requires_grad_(False)
 
 
@@ -77,9 +74,3 @@ def _of_one_size(model: nn.Module, *inputs: Tensor) -> dict[str, nn.Module]:
         names[layer]: kinds[isinstance(layer, SASS)](layer, grid, inputs[0].dtype)
         for layer, grid in grids.items()
     }
-
-
-def _fold_norms(layers: nn.Sequential) -> None:
-    for index, (conv, norm) in enumerate(pairwise(layers)):
-        if type(conv) is nn.Conv2d and isinstance(norm, _BatchNorm) and norm.track_running_stats:
-            layers[index], layers[index + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()

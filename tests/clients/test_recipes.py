@@ -18,8 +18,8 @@ SMALLER = {
 }
 """Configs of the document and those that stand for them: the same parts, smaller, with data."""
 
-BACKENDS = {"'CompileHook'": "'CompileHook', backend='eager'"}
-"""The backbone is traced; that inductor's code computes the same, tests/backbones holds."""
+BACKENDS = {'compile = True': "compile = dict(backend='eager')"}
+"""The step is traced; that inductor's code computes the same, tests/backbones holds."""
 
 PACKAGES = {
     'AdamW8bit': ('bitsandbytes', 'not in the dev extra: mmengine imports it at every start'),
