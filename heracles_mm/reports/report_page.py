@@ -65,7 +65,7 @@ def write_report(
     ]
     environment = Environment(loader=PackageLoader('heracles_mm.reports', '.'), autoescape=True)
     environment.filters['shown'] = _shown
-    page = environment.get_template('page.html').render(
+    page = environment.get_template('report_page.html').render(
         title=title,
         tables=[
             Table('Metrics', ('metric', 'value'), [*metrics.items()]),
