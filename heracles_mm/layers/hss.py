@@ -25,7 +25,7 @@ class HSS(AsMade):
         self.made = repr(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) and self.is_as_made():
+        if self.is_as_made() and x.shape[0] > 0:
             return self.channels_first(x)
         u, v = F.silu(self.uv(x)).chunk(2, dim=-1)
         return self.proj(u * self.sass(v))

@@ -67,7 +67,8 @@ def product_dtype(x: Tensor) -> torch.dtype:
     device = x.device.type
     if x.dtype == torch.float64:
         return torch.float64
-    if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16:
+    is_cast = _has_autocast(device) and torch.is_autocast_enabled(device)
+    if is_cast and torch.get_autocast_dtype(device) == torch.bfloat16:
         return torch.bfloat16
     return torch.float32
 
@@ -75,8 +76,10 @@ def product_dtype(x: Tensor) -> torch.dtype:
 def no_autocast(x: Tensor) -> AbstractContextManager:
     """A context in which autocast leaves operations on the device of ``x`` alone."""
     device = x.device.type
+    return torch.autocast(device, enabled=False) if _has_autocast(device) else nullcontext()
+
+
+def _has_autocast(device: str) -> bool:
     if torch.compiler.is_compiling():  # torch 2.6 cannot trace the question
-        known = device != 'meta'
-    else:
-        known = torch.amp.is_autocast_available(device)
-    return torch.autocast(device, enabled=False) if known else nullcontext()
+        return device != 'meta'
+    return torch.amp.is_autocast_available(device)

@@ -54,7 +54,7 @@ class SASS(AsMade):
     def forward(self, x: Tensor) -> Tensor:
         check_map(x, self.kernel.channels)
         x = keep_traced_size(x, (-3, -2))
-        if len(x) and self.is_as_made():
+        if self.is_as_made() and x.shape[0] > 0:
             return self.mix(x.permute(3, 0, 1, 2).contiguous()).permute(1, 2, 3, 0)
         dtype = torch.promote_types(x.dtype, torch.float32)
         grid, norm = (x.shape[1], x.shape[2]), fourier.NORMALISATION.maps
