@@ -8,10 +8,11 @@ from mmengine.model import revert_sync_batchnorm
 from torch import Tensor, nn
 
 from heracles_mm.export.any_size import AnyAttention, AnyFilter, AnyPool, AnySASS
-from heracles_mm.export.fixed_size import FixedFilter, FixedSASS, Grid
+from heracles_mm.export.fixed_size import FixedFilter, FixedSASS
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.embed import Stem
 from heracles_mm.spectral import SASS, SpectralFilter
+from heracles_mm.spectral.grids import grids_seen
 
 
 @torch.no_grad()
@@ -59,16 +60,8 @@ def _of_any_size(layer: nn.Module, dtype: torch.dtype) -> nn.Module | None:
 def _of_one_size(model: nn.Module, *inputs: Tensor) -> dict[str, nn.Module]:
     """What stands in for the spectral layers, by name, on the grids of what they see."""
     names = {module: name for name, module in model.named_modules()}
-    grids: dict[nn.Module, Grid] = {}
-
-    def record(layer: Any, inputs: tuple[Tensor]) -> None:
-        grids[layer] = tuple(inputs[0].shape[1:-1])
-
     layers = [layer for layer in names if isinstance(layer, SASS | SpectralFilter)]
-    hooks = [layer.register_forward_pre_hook(record) for layer in layers]
-    model(*inputs)
-    for hook in hooks:
-        hook.remove()
+    grids = grids_seen(model, layers, *inputs)
     kinds: dict[bool, Any] = {True: FixedSASS, False: FixedFilter}
     return {
         names[layer]: kinds[isinstance(layer, SASS)](layer, grid, inputs[0].dtype)
