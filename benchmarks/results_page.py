@@ -1,5 +1,5 @@
-"""Make docs/results.md, its picture and README's table of the files in benchmarks/results, and below
-them the tables of benchmarks/ablations.py.
+"""Make docs/results.md, its picture and README's table of the files in benchmarks/results, with the
+tables of benchmarks/ablations.py below.
 
 python benchmarks/results_page.py
 """
