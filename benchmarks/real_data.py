@@ -98,7 +98,7 @@ def tool(name: str, *args: object, output: Path | None = None) -> str:
 
 
 def run(
-    task: Task, config: str, seed: int, folder: Path, start: Path | None = None, **about: str
+    task: Task, config: str, seed: int, folder: Path, start: Path | None = None, /, **about: str
 ) -> dict[str, Any]:
     """Train what is left to train of a run in ``folder``, and return its results.
 
@@ -145,7 +145,7 @@ def run(
     }
 
 
-def keep(file: Path, *args: Any, **about: str) -> None:
+def keep(file: Path, /, *args: Any, **about: str) -> None:
     """Write the results of a run that has no file yet; arguments are those of ``run``."""
     if file.exists():
         return

@@ -1,5 +1,5 @@
 """Make docs/results.md, its picture and README's table of the files in benchmarks/results, with the
-tables of benchmarks/ablations.py below.
+tables of benchmarks/robustness.py and benchmarks/ablations.py below.
 
 python benchmarks/results_page.py
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from ablation_tables import sections
+import ablation_tables
+import robustness_tables
 from common import mean_and_range, mean_curve, options
 from matplotlib.figure import Figure
 
@@ -184,8 +185,12 @@ def main() -> None:
         readme=ROOT / 'README.md',
     )
     runs = read(args.results)
-    ablations = [f'{line}\n' for line in sections(args.results / 'ablations')]
-    args.page.write_text(page(runs) + ''.join(ablations))
+    robustness, words = args.results / 'robustness', (TITLES, MODELS, MEASURES, PEERS)
+    more = [
+        *robustness_tables.sections(robustness, *words),
+        *ablation_tables.sections(args.results / 'ablations'),
+    ]
+    args.page.write_text(page(runs) + ''.join(f'{line}\n' for line in more))
     draw(runs, args.picture)
     args.readme.write_text(with_table(args.readme.read_text(), runs))
     print(args.page)

@@ -82,7 +82,8 @@ def run_corrupted(
     """
     start = Path(cfg.work_dir) / f'corruptions_{Path(args.checkpoint).stem}'
     scores = CorruptionScores(start.with_name(f'{start.name}.json'), _subject(cfg, args.checkpoint))
-    if left := [test for test in (CLEAN, *tests) if test not in scores.metrics]:
+    left = [test for test in (CLEAN, *tests) if test not in scores.metrics]
+    if left or args.launcher != 'none':  # only a runner knows which process is the main one
         _insert_corruption(cfg.test_dataloader)
         with open_runner() as runner:
             _run(name, runner, left, scores)
@@ -105,7 +106,7 @@ def _subject(cfg: Config, checkpoint: str) -> str:
     parts = cfg.model, cfg.test_dataloader.dataset, cfg.test_evaluator, cfg.test_cfg
     file = Path(checkpoint)
     content = file.read_bytes() if file.is_file() else checkpoint.encode()  # an address
-    text = json.dumps([*parts, hashlib.sha256(content).hexdigest()], default=str, sort_keys=True)
+    text = json.dumps([*parts, hashlib.sha256(content).hexdigest()], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -87,12 +87,14 @@ class CorruptPicture:
                 f'{where} has {width}x{height} px: corruptions take pictures of at least '
                 f'{LEAST_SIDE}x{LEAST_SIDE}'
             )
-        grey = pixels.size == pixels.shape[0] * pixels.shape[1]
-        order = -1 if self.bgr and not grey else 1
-        rgb = np.ascontiguousarray(pixels[..., ::order]) if not grey else pixels.squeeze()
-        found = _repeatable(rgb, self.corruption, self.severity)[..., ::order]
-        found = found[..., 1].reshape(picture.shape) if grey else found
-        return np.ascontiguousarray(found, picture.dtype)
+        if picture.ndim == 2 or picture.shape[2] == 1:
+            grey = pixels.reshape(picture.shape[:2])
+            found = _repeatable(grey, self.corruption, self.severity)[..., 1]
+        else:
+            order = -1 if self.bgr else 1
+            rgb = np.ascontiguousarray(pixels[..., ::order])
+            found = _repeatable(rgb, self.corruption, self.severity)[..., ::order]
+        return np.ascontiguousarray(found.reshape(picture.shape), picture.dtype)
 
 
 def _repeatable(rgb: np.ndarray, corruption: str | None, severity: int) -> np.ndarray:
@@ -102,12 +104,11 @@ def _repeatable(rgb: np.ndarray, corruption: str | None, severity: int) -> np.nd
     """
     package, seed = _package(), zlib.crc32(rgb.tobytes())
     takes = inspect.signature(package.corruption_dict[corruption]).parameters
+    own = {'seed': seed} if 'seed' in takes else {}
     state = np.random.get_state()
     np.random.seed(seed)
     try:
-        return package.corrupt(
-            rgb, severity, corruption, **({'seed': seed} if 'seed' in takes else {})
-        )
+        return package.corrupt(rgb, severity, corruption, **own)
     finally:
         np.random.set_state(state)
 
