@@ -80,7 +80,7 @@ def sections(folder: Path) -> Iterator[str]:
     }
     if not answered:
         return
-    yield from ('', '# What the parts are worth', '')
+    yield from ('', '## What the parts are worth', '')
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py`. Each variant is compared with the first of its table; a '
@@ -88,7 +88,7 @@ def sections(folder: Path) -> Iterator[str]:
         'other. Small pictures, small models, a short schedule: no claim beyond that.'
     )
     for question, names in answered.items():
-        yield from ('', f'## {question}', '', *table({names[name]: runs[name] for name in names}))
+        yield from ('', f'### {question}', '', *table({names[name]: runs[name] for name in names}))
 
 
 def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:

@@ -27,14 +27,14 @@ def sections(
         runs[one['task']][one['model']].append(one)
     if not runs:
         return
-    yield from ('', '# On corrupted pictures', '')
+    yield from ('', '## On corrupted pictures', '')
     yield (
         "The scores of these models under ImageNet-C's fifteen corruptions: `python "
         'benchmarks/robustness.py`, by [tools/test.py --corruptions](robustness.md).'
     )
     for task in (task for task in titles if task in runs):
         models = {name: runs[task][name] for name in names if name in runs[task]}
-        yield from ('', f'## {titles[task]}', '', *table(models, names, measures), '')
+        yield from ('', f'### {titles[task]}', '', *table(models, names, measures), '')
         for group in ('noise', 'blur'):
             yield from kept(group, models, names, pairs)
 

@@ -127,7 +127,7 @@ def test_the_table_says_what_exceeds_the_spread(tmp_path):
     assert '| cosine | 71.0 (70.0 to 72.0) |  | 2.00M | 0.040 | 1 | 3 |' in text
     assert '| Hartley, gate | 72.5 (71.5 to 73.5) | +1.5 |' in text
     assert '| 4: no attention | 63.6 (60.0 to 69.9) | -7.4, exceeds the spread |' in text
-    transform, stages = text.split('## ')[1:]
+    transform, stages = text.split('### ')[1:]
     assert transform.rstrip().endswith('No difference exceeds the spread of the seeds.')
     assert 'Beyond the spread of the seeds: 4: no attention (-7.4' in stages
 
