@@ -125,8 +125,8 @@ def run(
     if task.tested:
         printed = tool('test', config, last_checkpoint(folder), '--work-dir', folder, '--json')
         scores = {f'test {m}': json.loads(printed.splitlines()[-1])[m] for m in task.measures}
-    options = ['--device', 'cpu', '--shape', *task.shape, '--json', '--cfg-options', *settings]
-    counted = json.loads(tool('get_flops', config, *options).splitlines()[-1])
+    asked = ['--device', 'cpu', '--shape', *task.shape, '--json', '--cfg-options', *settings]
+    counted = json.loads(tool('get_flops', config, *asked).splitlines()[-1])
     peer = f'PEER={os.environ["PEER"]} ' if config.startswith('benchmarks/peers') else ''
     return {
         **about,
