@@ -277,6 +277,35 @@ def test_gpu_check_runs_every_check_without_a_gpu(tmp_path):
     assert ', 0 of them bad' in printed
 
 
+def test_the_table_of_costs_is_that_of_the_files(tmp_path):
+    """What stands between its comments is made, never written."""
+    written = BENCHMARKS.parent / 'docs' / 'roofline.md'
+    page = tmp_path / 'page.md'
+    page.write_text(written.read_text().replace('| Swin-T |', '| changed |'))
+    run('cost_by_size.py', '--page', page, '--picture', tmp_path / 'page.png')
+    assert page.read_text() == written.read_text()
+
+
+def test_costs_are_read_of_both_tools(tmp_path, monkeypatch):
+    """A measurement joins the estimates; growth is over pixels."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from cost_by_size import read, table
+
+    paper = [
+        dict(model='swin_t', size=f'1x{side}', operations=work, seconds={'A100': side / 1e6})
+        for side, work in ((224, {'float32': 1e9, 'bfloat16': 8e9}), (448, {'bfloat16': 72e9}))
+    ]
+    (tmp_path / 'paper.json').write_text(json.dumps({'rows': paper}))
+    size = dict(name='1x448', shape=[1, 3, 448, 448])
+    measured = dict(model='swin_t', size=size, what='memory', value=[2e9] * 3)
+    (tmp_path / 'measured.json').write_text(json.dumps({'rows': [measured]}))
+    assert [*table(read(tmp_path))][2:] == [
+        '| G operations | Swin-T | 9 | 72 | 2.00 |',
+        '| A100 on paper, ms | Swin-T | 0.224 | 0.448 | 0.50 |',
+        '| memory of training, GB | Swin-T | – | 2 | 1.00 |',
+    ]
+
+
 def test_autocast_errors_show_why_products_are_not_in_float16():
     printed = run('autocast_errors.py', '--side', 16, '--channels', 8, '--seeds', 0)
     rows = [line.rsplit(maxsplit=2) for line in printed.splitlines()[1:]]
