@@ -203,15 +203,16 @@ def compared(
     target: Target, run: Runner, samples: Sequence[Inputs]
 ) -> tuple[Comparison, list[list[int]]]:
     """How a file's results compare with the eager model's, and the shapes of the last ones."""
-    comparison, shapes = Comparison(target.outputs), []
+    comparison, shapes = Comparison(target.compared), []
     for inputs in samples:
         own, found = target.own(*inputs), run(*inputs)
         shapes = [list(tensor.shape) for tensor in found]
         if target.detects:
             image, size = inputs
             nudged = target.own(image + NUDGE * torch.randn_like(image), size)
-            cuts = target.module.cuts()  # type: ignore[operator]
-            comparison.add_detections(own, nudged, found, *cuts)
+            detections: Any = target.module
+            read = detections.read(found, image.shape[2:], tuple(map(int, size)))
+            comparison.add_detections(own, nudged, read, *detections.cuts())
         else:
             comparison.add(own, found)
     return comparison, shapes
