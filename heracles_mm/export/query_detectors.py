@@ -32,22 +32,22 @@ class BoxQueries(Detections):
         detector, head = self.detector, self.detector.bbox_head
         maps = detector.extract_feat(image)
         shapes = [(x.shape[2], x.shape[3]) for x in maps]
-        paddings = [_padding(image.shape[2:], shape, size) for shape in shapes]
+        paddings = [padding(image.shape[2:], shape, size) for shape in shapes]
         positions = [
-            detector.positional_encoding(padding).flatten(2).transpose(1, 2) + level
-            for padding, level in zip(paddings, detector.level_embed)
+            detector.positional_encoding(each).flatten(2).transpose(1, 2) + level
+            for each, level in zip(paddings, detector.level_embed)
         ]
-        padding = torch.cat([each.flatten(1) for each in paddings], 1)
+        mask = torch.cat([each.flatten(1) for each in paddings], 1)
         ratios = torch.stack([detector.get_valid_ratio(each) for each in paddings], 1)
         places = dict(spatial_shapes=shapes, level_start_index=None, valid_ratios=ratios)
         memory = detector.encoder(
             query=torch.cat([x.flatten(2).transpose(1, 2) for x in maps], 1),
             query_pos=torch.cat(positions, 1),
-            key_padding_mask=padding,
+            key_padding_mask=mask,
             **places,
         )
-        queries, _ = detector.pre_decoder(memory, padding, shapes)
-        states = detector.forward_decoder(**queries, memory_mask=padding, **places)
+        queries, _ = detector.pre_decoder(memory, mask, shapes)
+        states = detector.forward_decoder(**queries, memory_mask=mask, **places)
         logits, boxes = (layers[-1][0] for layers in head(**states))
         most = self.cuts()[1]
         scores, rows, labels = _best(logits.sigmoid(), most)
@@ -132,7 +132,7 @@ def _best(scores: Tensor, most: int, sorted: bool = True) -> tuple[Tensor, Tenso
     return values, index // scores.shape[1], index % scores.shape[1]
 
 
-def _padding(whole: Sequence[int], shape: tuple[int, int], size: Tensor) -> Tensor:
+def padding(whole: Sequence[int], shape: tuple[int, int], size: Tensor) -> Tensor:
     """Which cells of a map (1, h, w) of an image are padding, by the pixels that torch's nearest
     neighbours are, as mmdet shrinks a mask of the image."""
     rows, columns = (

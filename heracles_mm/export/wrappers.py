@@ -61,8 +61,15 @@ class SegmentorLogits(nn.Module):
         self.segmentor = segmentor
 
     def forward(self, x: Tensor) -> Tensor:
-        size = {'img_shape': tuple(x.shape[2:])}  # of all pictures: heads read the first's
+        size = {'img_shape': _Sides(x.shape[2:])}  # of all pictures: heads read the first's
         return self.segmentor.encode_decode(x, [size])  # type: ignore[operator]
+
+
+class _Sides(tuple):
+    """Height and width, which samples of mmseg cannot copy where they are symbols of a graph."""
+
+    def __deepcopy__(self, memo: dict) -> '_Sides':
+        return self
 
 
 class ColumnForecasts(nn.Module):

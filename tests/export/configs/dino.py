@@ -1,4 +1,4 @@
-"""DINO of two layers, on a HAMSA of one narrow block a stage; mmdet writes 256 dimensions into it."""
+"""A small DINO on a HAMSA of one narrow block a stage; mmdet writes 256 dimensions into it."""
 
 _base_ = ['../../../configs/dino_hamsa_s_coco.py']
 
@@ -8,7 +8,7 @@ model = dict(
     num_queries=20,
     backbone=dict(arch=arch, img_size=64),
     neck=dict(in_channels=[32] * 3),
-    encoder=dict(num_layers=2, layer_cfg=dict(ffn_cfg=feed_forward)),
+    encoder=dict(num_layers=1, layer_cfg=dict(ffn_cfg=feed_forward)),
     decoder=dict(num_layers=2, layer_cfg=dict(ffn_cfg=feed_forward)),
     bbox_head=dict(num_classes=3),
     test_cfg=dict(max_per_img=10),
