@@ -33,8 +33,8 @@ def freeze(model: nn.Module, x: Tensor, *others: Tensor, any_size: bool = False)
     """
     model = revert_sync_batchnorm(copy.deepcopy(model)).eval()
     for name, layer in reversed(list(model.named_modules())):  # what stands inside first
-        if made := IN_GRAPHS.get(type(layer).__name__):
-            model.set_submodule(name, made(layer))
+        if kind := IN_GRAPHS.get(type(layer).__name__):
+            model.set_submodule(name, kind(layer))
     if any_size:
         for name, layer in list(model.named_modules()):
             if (made := _of_any_size(layer, x.dtype)) is not None:

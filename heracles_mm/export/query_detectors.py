@@ -101,7 +101,8 @@ class MaskQueries(Detections):
         self, outputs: Sequence[Tensor], whole: tuple[int, int], size: tuple[int, int]
     ) -> tuple[Tensor, ...]:
         where = Geometry(size, size, (0, 0, *size), whole)
-        found = Objects.of_masks(*(each.numpy() for each in outputs), (), where)
+        named = dict(zip(self.outputs, (each.numpy() for each in outputs), strict=True))
+        found = Objects.of_masks(named, (), where)
         assert found.shares is not None
         parts = found.boxes, found.scores, found.labels, found.shares
         boxes, scores, labels, shares = map(torch.from_numpy, parts)
@@ -109,7 +110,7 @@ class MaskQueries(Detections):
 
     def own(self, image: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
         logits: list[Tensor] = []
-        head, fusion = self.detector.panoptic_head, self.detector.panoptic_fusion_head
+        head = self.detector.panoptic_head
         hook = head.register_forward_hook(lambda *call: logits.extend(each[-1] for each in call[2]))
         (found,) = self.detector.predict(image, [sample(image, size)], rescale=False)
         hook.remove()

@@ -108,8 +108,7 @@ class Model:
     def _result(self, outputs: dict[str, np.ndarray], where: Geometry) -> Result:
         about = self.description
         if 'mask_logits' in outputs:
-            parts = (outputs[name] for name in ('class_scores', 'labels', 'mask_logits'))
-            return Detections.of_masks(*parts, about.classes, where)
+            return Detections.of_masks(outputs, about.classes, where)
         if about.task == 'detection':
             vertical, horizontal = where.scale
             scale = np.array([horizontal, vertical] * 2, np.float32)

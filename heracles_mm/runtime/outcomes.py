@@ -1,5 +1,6 @@
 """What a model finds in a picture, in the picture's own pixels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,25 +39,21 @@ class Detections:
 
     @classmethod
     def of_masks(
-        cls,
-        class_scores: np.ndarray,
-        labels: np.ndarray,
-        logits: np.ndarray,
-        classes: tuple[str, ...],
-        where: Geometry,
+        cls, outputs: Mapping[str, np.ndarray], classes: tuple[str, ...], where: Geometry
     ) -> 'Detections':
         """Objects that are known by their masks across a model's input, as Mask2Former's are.
 
         Args:
-            class_scores, labels: (N,).
-            logits: of the masks, (N, h, w), above 0 where the object is.
+            outputs: ``class_scores`` and ``labels`` (N,), and ``mask_logits`` (N, h, w), above 0
+                where the object is.
             classes: names, by label.
             where: the picture stands in the input.
         """
+        logits, labels = outputs['mask_logits'], outputs['labels']
         across = frame(logits.shape[1:], where)
         found = [box_and_share(*across.mask(each)) for each in logits]
         boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
-        scores = class_scores * np.array([share for _, share in found], np.float32)
+        scores = outputs['class_scores'] * np.array([share for _, share in found], np.float32)
         order = scores.argsort(kind='stable')[::-1]
         made = cls(boxes, scores, labels, classes, where.picture, logits, frame=across)
         return made.at(order)

@@ -28,8 +28,8 @@ class Frame(NamedTuple):
         Args:
             logits: (h, w), above 0 where the object is.
         """
-        inside = logits > 0
-        rows, columns = _span(self.rows, inside.any(1)), _span(self.columns, inside.any(0))
+        y, x = np.nonzero(logits > 0)
+        rows, columns = _span(self.rows, y), _span(self.columns, x)
         return (rows, columns), self.rows[rows] @ logits @ self.columns[columns].T
 
 
@@ -54,8 +54,8 @@ def box_and_share(place: tuple[slice, slice], logits: np.ndarray) -> tuple[list[
 
 
 def _span(weights: np.ndarray, cells: np.ndarray) -> slice:
-    """Pixels of an axis that read some cells, from the first to the last."""
-    found = np.flatnonzero(weights @ cells.astype(np.float32))
+    """Pixels of an axis that read one of some cells, from the first to the last."""
+    found = np.flatnonzero(weights[:, np.unique(cells)].any(1))
     return slice(found[0], found[-1] + 1) if len(found) else slice(0, 0)
 
 

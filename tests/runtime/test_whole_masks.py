@@ -19,6 +19,12 @@ def logits():
     return torch.stack([blob, (columns * 0.7).sin(), rows + 1, -rows - 1, padding])
 
 
+def of_masks(values, scores):
+    """Detections of masks (N, h, w) with labels 0 to N - 1."""
+    outputs = dict(class_scores=scores, labels=np.arange(len(values)), mask_logits=values.numpy())
+    return Detections.of_masks(outputs, tuple('abcde'), WHERE)
+
+
 def of_torch(values):
     """Boxes, mean shares and masks by enlarging all masks at once, as mmdet does."""
     whole = functional.interpolate(values[None], size=WHERE.whole, mode='bilinear')
@@ -34,9 +40,8 @@ def of_torch(values):
 
 
 def test_boxes_scores_and_masks_are_those_of_whole_enlarged_masks():
-    values, labels = logits(), np.arange(5)
-    scores = np.array([0.9, 0.2, 0.8, 0.7, 0.6], np.float32)
-    found = Detections.of_masks(scores, labels, values.numpy(), tuple('abcde'), WHERE)
+    values, scores = logits(), np.array([0.9, 0.2, 0.8, 0.7, 0.6], np.float32)
+    found = of_masks(values, scores)
     boxes, shares, masks = of_torch(values)
     assert (np.diff(found.scores) <= 0).all() and found.has_masks
     assert found.boxes[found.labels == 3].tolist() == [[0, 0, 0, 0]]
@@ -48,7 +53,5 @@ def test_boxes_scores_and_masks_are_those_of_whole_enlarged_masks():
 
 def test_what_is_outside_the_pictures_part_is_no_object():
     """Nothing but padding: mmdet cuts it off before it looks."""
-    found = Detections.of_masks(
-        np.ones(1, np.float32), np.zeros(1, np.int64), logits()[4:].numpy(), ('a',), WHERE
-    )
+    found = of_masks(logits()[4:], np.ones(1, np.float32))
     assert (found.scores[0], found.mask(0).sum()) == (0, 0)
