@@ -96,7 +96,7 @@ def test_nothing_found_is_no_error(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['cascade', 'retinanet', 'dino'])
+@pytest.mark.parametrize('name', ['cascade', 'retinanet'])
 def test_onnxruntime_finds_the_same(name, tmp_path):
     """Others: tests/runtime, whose files are such detectors."""
     pytest.importorskip('onnxruntime')

@@ -1,6 +1,6 @@
-"""A small Mask2Former for label maps on a HAMSA of one narrow block a stage."""
+"""A small Mask2Former for label maps on a Heracles of one narrow block a stage."""
 
-_base_ = ['../../../configs/mask2former_hamsa_s_ade20k.py', './narrow_mask2former.py']
+_base_ = ['../../../configs/mask2former_heracles_s_ade20k.py', './narrow_mask2former.py']
 
 model = dict(
     backbone=dict(arch=_base_.small_arch, img_size=64),

@@ -2,6 +2,7 @@
 
 _base_ = '../../export/configs/mask2former.py'
 
+model = dict(panoptic_head=dict(transformer_decoder=dict(num_layers=1)))
 pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(96, 64), keep_ratio=True),

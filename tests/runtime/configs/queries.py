@@ -2,7 +2,10 @@
 
 _base_ = '../../export/configs/dino.py'
 
-model = dict(data_preprocessor=dict(pad_size_divisor=32))  # that mmdet pads too
+model = dict(
+    data_preprocessor=dict(pad_size_divisor=32),  # that mmdet pads too
+    decoder=dict(num_layers=1),
+)
 pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(96, 64), keep_ratio=True),
