@@ -6,10 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as functional
 from exported_backbones import loud
+from mmengine.config import Config
 
 from heracles_mm.datasets.scenes import compose_scene
 from heracles_mm.datasets.spec import ScenesSpec
 from heracles_mm.errors import UserError
+from heracles_mm.export.accuracy import TestData
 from heracles_mm.export.checked_export import compared, detection_samples, export
 from heracles_mm.export.compare import Comparison
 from heracles_mm.export.formats import ExportOptions
@@ -27,8 +29,6 @@ SCORES = ('rpn_cls', 'fc_cls', 'gfl_cls', 'atss_cls', 'conv_logits', 'cls_embed'
 def detector(name, **test_cfg):
     """A model whose scores are far from each other: no order hangs on rounding."""
     pytest.importorskip('mmdet')
-    from mmengine.config import Config
-
     from heracles_mm.export.building import build_model
 
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
@@ -127,6 +127,13 @@ def test_things_alone_are_instances_of_a_panoptic_model():
     assert set(own[2].tolist()) == {0, 1}
     for expected, value in zip(own, found, strict=True):
         torch.testing.assert_close(value, expected, rtol=0, atol=1e-4)
+
+
+def test_the_accuracy_of_panoptic_maps_is_refused():
+    metrics = [dict(type='CocoPanopticMetric'), dict(type='CocoMetric')]
+    cfg = Config(dict(test_dataloader=dict(dataset={}), test_evaluator=metrics))
+    with pytest.raises(UserError, match='no panoptic map: leave CocoPanopticMetric out'):
+        TestData(cfg)
 
 
 def found_in(*rows):

@@ -3,7 +3,9 @@
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from mmengine.structures import BaseDataElement
 
+from heracles_mm.export.accuracy import add
 from heracles_mm.runtime import Detections
 from heracles_mm.runtime.geometry import Geometry
 
@@ -55,3 +57,10 @@ def test_what_is_outside_the_pictures_part_is_no_object():
     """Nothing but padding: mmdet cuts it off before it looks."""
     found = of_masks(logits()[4:], np.ones(1, np.float32))
     assert (found.scores[0], found.mask(0).sum()) == (0, 0)
+
+
+def test_a_metric_is_given_masks_of_the_pictures_size():
+    sample, found = BaseDataElement(), of_masks(logits(), np.ones(5, np.float32))
+    add(sample, found)
+    assert sample.pred_instances.masks.shape == (5, 70, 95)
+    assert sample.pred_instances.masks[0].any()

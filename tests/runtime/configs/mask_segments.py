@@ -2,6 +2,7 @@
 
 _base_ = '../../export/configs/mask2former_semantic.py'
 
+model = dict(decode_head=dict(transformer_decoder=dict(num_layers=1)))
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(192, 48), keep_ratio=True),
