@@ -136,7 +136,7 @@ def test_a_picture_may_come_in_any_form(name, exported, write):
         assert {result.size for result in results} == {pixels.shape[:2]}
 
 
-@pytest.mark.parametrize('name', ['instances', 'boxes', 'classes'])
+@pytest.mark.parametrize('name', ['instances', 'boxes', 'classes', *SLOW])
 def test_openvino_finds_the_same(name, exported):
     pytest.importorskip('openvino', reason='the openvino extra is not installed')
     file = exported(name).file
@@ -156,7 +156,7 @@ def test_openvino_refuses_files_of_any_size(exported):
         Model(exported('segments').file, engine='openvino')
 
 
-@pytest.mark.parametrize('name', ['instances', 'segments', 'classes'])
+@pytest.mark.parametrize('name', ['instances', 'segments', 'classes', *SLOW])
 def test_a_checkpoint_behind_the_same_interface_finds_the_same(name, exported):
     from mmengine.config import Config
 
