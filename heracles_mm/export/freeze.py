@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from heracles_mm.export.any_size import AnyAttention, AnyFilter, AnyPool, AnySASS
 from heracles_mm.export.fixed_size import FixedFilter, FixedSASS
-from heracles_mm.export.point_attention import IN_GRAPHS
+from heracles_mm.export.plain_deformable import IN_GRAPHS
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.embed import Stem
 from heracles_mm.spectral import SASS, SpectralFilter
