@@ -102,9 +102,23 @@ def _add_report(runner: Runner, cfg: Config) -> ReportMetric:
         raise UserError('a report names classes, and the data set of test_dataloader has no names')
     if getattr(loader.sampler, 'shuffle', False):
         raise UserError('a report finds pictures by their order: test_dataloader.sampler shuffles')
-    metric = ReportMetric(cfg.get('default_scope', 'mmengine'), names)
+    scope = cfg.get('default_scope', 'mmengine')
+    if scope == 'mmdet' and _resizes_objects(loader.dataset):
+        raise UserError(
+            "a report compares objects in the picture's own pixels, where mmdet predicts: put "
+            'LoadAnnotations behind Resize in the pipeline of test_dataloader'
+        )
+    metric = ReportMetric(scope, names)
     runner.test_evaluator.metrics.append(metric)
     return metric
+
+
+def _resizes_objects(dataset: Any) -> bool:
+    """Whether the pipeline loads the objects before it resizes, and so resizes them too."""
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+    names = [type(step).__name__ for step in steps]
+    loading = [index for index, name in enumerate(names) if name.endswith('Annotations')]
+    return any('Resize' in name for name in names[min(loading, default=len(names)) :])
 
 
 def _draw_into(cfg: Config, folder: str) -> None:
