@@ -17,6 +17,7 @@ from heracles_mm.data_checks.paths import inner_datasets
 FOLDER = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = sorted(FOLDER.glob('*.py'))
 FILES = [*CONFIGS, *sorted((FOLDER / '_base_').rglob('*.py'))]
+LISTED = {one.name: one for one in listed_configs()}
 METHODS = {
     'ATSS': ('atss_', 'ATSS'),
     'Cascade Mask R-CNN': ('cascade_mask_rcnn_', 'CascadeRCNN'),
@@ -88,8 +89,7 @@ def run(config, made_folder) -> OneRun:
 
 @pytest.fixture
 def listed(config) -> ListedConfig:
-    (found,) = [one for one in listed_configs() if one.name == Path(config.filename).stem]
-    return found
+    return LISTED[Path(config.filename).stem]
 
 
 def test_it_trains_a_step_and_every_parameter_learns(run):
