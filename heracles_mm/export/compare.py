@@ -14,6 +14,9 @@ object for masks."""
 TOLERANCE = 1e-4
 """The same for any other output."""
 
+MOST_NOISE = 10
+"""Times a tolerance, the most that the model's own noise may excuse."""
+
 NUDGE = 1e-6
 """Of a normalised picture: about what rounding does to it on the way through a network."""
 
@@ -79,7 +82,9 @@ class Comparison:
     def fault(self) -> str | None:
         """What forbids to keep the file, or None."""
         for name, difference in self.differences.items():
-            allowed = max(TOLERANCES.get(name, TOLERANCE), self.noise.get(name, 0.0))
+            tolerance = TOLERANCES.get(name, TOLERANCE)
+            noise = min(self.noise.get(name, 0.0), MOST_NOISE * tolerance)
+            allowed = max(tolerance, noise)
             if not difference < allowed:  # of a NaN neither is true
                 return (
                     f"its {name} differ from the eager model's by up to {difference:.1e}, and "

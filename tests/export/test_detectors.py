@@ -180,10 +180,12 @@ def test_another_box_score_or_label_is_a_fault(change, words):
 
 def test_numbers_may_differ_as_much_as_the_models_own_do_by_a_rounding():
     comparison = Comparison(('logits',))
-    comparison.add([torch.tensor([5.0])], [torch.tensor([5.001])])
+    comparison.add([torch.tensor([5.0])], [torch.tensor([5.0005])])
     assert 'its logits differ' in comparison.fault()
     comparison.add_noise([torch.tensor([5.0])], [torch.tensor([5.002])])
     assert comparison.fault() is None
+    comparison.add([torch.tensor([5.0])], [torch.tensor([5.0015])])  # that is no rounding
+    assert '1e-03 is allowed' in comparison.fault()
     comparison.add([torch.tensor([5.0])], [torch.tensor([torch.nan])])
     assert 'its logits differ' in comparison.fault()
 
