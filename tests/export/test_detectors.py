@@ -96,9 +96,10 @@ def test_nothing_found_is_no_error(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['cascade', 'retinanet'])
+@pytest.mark.parametrize('name', ['cascade', 'atss'])
 def test_onnxruntime_finds_the_same(name, tmp_path):
-    """Others: tests/runtime, whose files are such detectors."""
+    """Others: tests/runtime, whose files are such detectors. A RetinaNet is an ATSS
+    without centredness."""
     pytest.importorskip('onnxruntime')
     made, pictures = target(detector(name), 'model'), [scene(64, 96, 3)]
     report = export(made, ExportOptions((64, 96)), tmp_path / 'd.onnx', pictures=pictures)
