@@ -15,63 +15,12 @@ import ablation_tables
 import robustness_tables
 from common import mean_and_range, mean_curve, options
 from matplotlib.figure import Figure
+from results_words import MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
 
 ROOT = Path(__file__).resolve().parents[1]
 Runs = dict[str, dict[str, list[dict[str, Any]]]]  # task -> model -> its seeds
 
-MODELS = {
-    'heracles_nano': 'Heracles-nano',
-    'hamsa_nano': 'HAMSA-nano',
-    **{
-        f'{kind}_nano{wide}': f"{name} of {family}-nano's size"
-        for wide, family in (('', 'Heracles'), ('_wide', 'HAMSA'))
-        for kind, name in (('convnext', 'ConvNeXt'), ('swin', 'Swin'), ('resnet', 'ResNet'))
-    },
-    'heracles_s': 'Heracles-S',
-    'hamsa_s': 'HAMSA-S',
-}
-PEERS = tuple(
-    (ours, f'{kind}_nano{wide}')
-    for ours, wide in (('heracles_nano', ''), ('hamsa_nano', '_wide'))
-    for kind in ('convnext', 'swin', 'resnet')
-)
-"""Models of one size."""
-
-MEASURES = {
-    'accuracy/top1': ('top-1, %', 1),
-    'coco/bbox_mAP': ('box AP', 100),
-    'coco/segm_mAP': ('mask AP', 100),
-    'test mIoU': ('mIoU on test', 1),
-    'mIoU': ('mIoU on val', 1),
-}
-"""Their names, and what takes them to a scale of 100."""
-
-TITLES = {
-    'imagenette_5e': 'Imagenette, 128 px, 5 epochs from random weights',
-    'imagenette_20e': 'Imagenette, 128 px, 20 epochs from random weights',
-    'penn_fudan': 'Penn-Fudan, Mask R-CNN from random weights',
-    'penn_fudan_pretrained': 'Penn-Fudan, Mask R-CNN from the weights of Imagenette, 20 epochs',
-    'camvid': 'CamVid, UperNet from random weights',
-    'camvid_pretrained': 'CamVid, UperNet from the weights of Imagenette, 20 epochs',
-    'cifar10': 'CIFAR-10 at 64 px, from the weights of Imagenette, 20 epochs',
-    'coco_8': 'Eight pictures of COCO at their own size, learnt by heart by the recipe for COCO',
-    'coco_8_short': 'The same, fewer steps',
-}
 BEGIN, END = '<!-- made by benchmarks/results_page.py -->', '<!-- end -->'
-LEADERBOARD = 'Imagenette leaderboard (github.com/fastai/imagenette), ResNets of 20M+ parameters'
-TUTORIAL = (
-    'torchvision tutorial, Mask R-CNN R50 (44M) from COCO weights, 10 epochs, a split of its own'
-)
-PUBLISHED = {
-    'imagenette_5e': [f'{LEADERBOARD}, 5 epochs: 85.8'],
-    'imagenette_20e': [f'{LEADERBOARD}, 20 epochs: 91.6'],
-    'penn_fudan_pretrained': [f'{TUTORIAL}: box AP 80, mask AP 76'],
-    'camvid': [
-        'ENet (0.4M): 52.1, FC-DenseNet56 (1.5M): 58.9, FC-DenseNet103 (9.4M): 66.9, all from '
-        'random weights (arXiv 1606.02147, 1611.09326)'
-    ],
-    'camvid_pretrained': ['SegNet (29.5M) from ImageNet weights: 46.4 (arXiv 1511.00561)'],
-}
 
 
 def read(folder: Path) -> Runs:
@@ -85,9 +34,14 @@ def read(folder: Path) -> Runs:
     return {task: models for task, models in runs.items() if models}
 
 
+def scores(seeds: list[dict], measure: str) -> list[float]:
+    """On a scale of 100."""
+    return [one['scores'][measure] * MEASURES[measure][1] for one in seeds]
+
+
 def score(seeds: list[dict], measure: str) -> str:
-    """Mean and range over seeds, on a scale of 100."""
-    return mean_and_range([one['scores'][measure] * MEASURES[measure][1] for one in seeds])
+    """Mean and range over seeds."""
+    return mean_and_range(scores(seeds, measure))
 
 
 def compared(runs: Runs) -> Iterator[tuple[bool, str]]:
@@ -100,7 +54,7 @@ def compared(runs: Runs) -> Iterator[tuple[bool, str]]:
                 yield its > ours, f'{TITLES[task]}, {MEASURES[measure][0]}: {", ".join(scores)}'
 
 
-def table(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
+def table(models: dict[str, list[dict]]) -> Iterator[str]:
     measures = list(next(iter(models.values()))[0]['scores'])
     names = [MEASURES[measure][0] for measure in measures]
     yield f'| | {" | ".join(names)} | seeds | parameters | G multiply-adds | minutes | processor |'
@@ -113,21 +67,57 @@ def table(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
         cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}']
         cells += [', '.join(sorted({one['machine']['cpu'] for one in seeds}))]
         yield f'| {MODELS[model]} | {" | ".join(cells)} |'
-    yield ''
-    yield from (f'Published: {line}.' for line in PUBLISHED.get(task, ()))
-    yield ''
-    height, width = first['shape']
-    yield f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.'
+
+
+def answers(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
+    """A sentence for each model of ours: its scores, the aim, and the best peer of its size."""
+    for ours in (name for name in models if name not in PEER_NAMES):
+        words = [
+            about(models, ours, measure, TASKS[task].aims.get(measure))
+            for measure in models[ours][0]['scores']
+        ]
+        yield f'* **{MODELS[ours]}**: {"; ".join(words)}.'
+
+
+def about(models: dict[str, list[dict]], ours: str, measure: str, aim: float | None) -> str:
+    """The score of ``ours``, whether the aim is reached, and how it stands to its best peer."""
+    values = scores(models[ours], measure)
+    words = f'{MEASURES[measure][0]} {mean_and_range(values)}'
+    if aim is not None:
+        words += f', the aim of {aim} {"reached" if mean(values) >= aim else "missed"}'
+    peer = best_peer(models, ours, measure)
+    if peer:
+        its = scores(models[peer], measure)
+        few = min(len(values), len(its)) < 2
+        apart = min(values) > max(its) or max(values) < min(its)
+        spread = 'one seed' if few else f'{"beyond" if apart else "within"} the spread of seeds'
+        side = 'below' if mean(values) < mean(its) else 'at or above'
+        words += f', {side} {MODELS[peer]}, {mean_and_range(its)} ({spread})'
+    return words
+
+
+def best_peer(models: dict[str, list[dict]], ours: str, measure: str) -> str:
+    """Of the peers of its size that have run, '' where none has."""
+    ran = [peer for size, peer in PEERS if size == ours and peer in models]
+    return max(ran, key=lambda peer: mean(scores(models[peer], measure)), default='')
 
 
 def readme_table(runs: Runs) -> Iterator[str]:
-    """Lines of README's table: the first two measures of each task."""
-    models = [name for name in MODELS if any(name in found for found in runs.values())]
-    yield f'| | {" | ".join(MODELS[name] for name in models)} |'
-    yield '|---' * (len(models) + 1) + '|'
+    """Lines of README's table: each measure of each task, by family, with its best peer."""
+    families = list(dict.fromkeys(ours for ours, _ in PEERS))
+    names = [name for ours in families for name in (MODELS[ours], 'best of its peers')]
+    yield f'| | {" | ".join(names)} |'
+    yield '|---' * (len(names) + 1) + '|'
     for task, found in runs.items():
+        if not any(ours in found for ours in families):
+            continue
         for measure in next(iter(found.values()))[0]['scores']:
-            cells = [score(found[name], measure) if name in found else '' for name in models]
+            cells = []
+            for ours in families:
+                peer = best_peer(found, ours, measure)
+                cells += [score(found[ours], measure) if ours in found else '']
+                name = MODELS[peer].split()[0] if peer else ''
+                cells += [f'{score(found[peer], measure)} ({name})' if peer else '']
             yield f'| {TITLES[task]}: {MEASURES[measure][0]} | {" | ".join(cells)} |'
 
 
@@ -153,26 +143,29 @@ def page(runs: Runs) -> str:
         '',
         '## Where a peer is better',
         '',
-        *(ahead or [f'In none of the {len(pairs)} comparisons that have run.']),
+        *(ahead or ['In no comparison.' if pairs else 'No peer has run yet.']),
     ]
     for task, models in runs.items():
-        lines += ['', f'## {TITLES[task]}', '', *table(task, models)]
-    return '\n'.join([*lines, '', '![curves](images/results.png)', ''])
+        told, first = TASKS[task], next(iter(models.values()))[0]
+        height, width = first['shape']
+        lines += ['', f'## {told.title}', '', told.question, '', *table(models), '']
+        lines += [*answers(task, models), '']
+        lines += [f'Published: {told.published}.', ''] if told.published else []
+        lines += [f'![curves of {told.title}](images/results_{task}.png)', '']
+        lines += [f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.']
+    return '\n'.join([*lines, ''])
 
 
-def draw(runs: Runs, picture: Path) -> None:
-    """The curve of the first measure of each task, the mean over seeds."""
-    figure = Figure(figsize=(10, 3.2 * ((len(runs) + 1) // 2)), layout='constrained')
-    for i, (task, models) in enumerate(runs.items()):
-        axes = figure.add_subplot((len(runs) + 1) // 2, 2, i + 1)
-        for model, seeds in models.items():
-            measure = next(iter(seeds[0]['curves']))
-            axes.plot(
-                *zip(*mean_curve([one['curves'][measure] for one in seeds])), label=MODELS[model]
-            )
-        axes.set_title(TITLES[task], fontsize=9)
-        axes.set(xlabel='epoch or iteration', ylabel=MEASURES[measure][0])
-        axes.legend(fontsize=7)
+def draw(models: dict[str, list[dict]], picture: Path) -> None:
+    """The curve of the first measure, the mean over seeds."""
+    figure = Figure(figsize=(6, 2.8), layout='constrained')
+    axes = figure.add_subplot()
+    for model, seeds in models.items():
+        measure = next(iter(seeds[0]['curves']))
+        points = mean_curve([one['curves'][measure] for one in seeds])
+        axes.plot(*zip(*points), label=MODELS[model])
+    axes.set(xlabel='epoch or iteration', ylabel=MEASURES[measure][0])
+    axes.legend(fontsize=7)
     figure.savefig(picture, dpi=110)
 
 
@@ -181,17 +174,17 @@ def main() -> None:
         __doc__,
         results=ROOT / 'benchmarks/results',
         page=ROOT / 'docs/results.md',
-        picture=ROOT / 'docs/images/results.png',
+        pictures=ROOT / 'docs/images',
         readme=ROOT / 'README.md',
     )
     runs = read(args.results)
-    robustness, words = args.results / 'robustness', (TITLES, MODELS, MEASURES, PEERS)
     more = [
-        *robustness_tables.sections(robustness, *words),
+        *robustness_tables.sections(args.results / 'robustness'),
         *ablation_tables.sections(args.results / 'ablations'),
     ]
     args.page.write_text(page(runs) + ''.join(f'{line}\n' for line in more))
-    draw(runs, args.picture)
+    for task, models in runs.items():
+        draw(models, args.pictures / f'results_{task}.png')
     args.readme.write_text(with_table(args.readme.read_text(), runs))
     print(args.page)
 

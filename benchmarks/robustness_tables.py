@@ -2,25 +2,20 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from common import mean_and_range
+from results_words import MEASURES, MODELS, PEERS, TITLES
 
 GROUPS = ('noise', 'blur', 'weather', 'digital')
 Models = Mapping[str, list[dict[str, Any]]]  # model -> its seeds
 
 
-def sections(
-    folder: Path,
-    titles: Mapping[str, str],
-    names: Mapping[str, str],
-    measures: Mapping[str, tuple[str, float]],
-    pairs: Sequence[tuple[str, str]],
-) -> Iterator[str]:
-    """Lines of the page; the mappings and pairs are those of benchmarks/results_page.py."""
+def sections(folder: Path) -> Iterator[str]:
+    """Lines of the page."""
     runs: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(folder.glob('*.json')):
         one = json.loads(file.read_text())
@@ -32,18 +27,16 @@ def sections(
         "The scores of these models under ImageNet-C's fifteen corruptions: `python "
         'benchmarks/robustness.py`, by [tools/test.py --corruptions](robustness.md).'
     )
-    for task in (task for task in titles if task in runs):
-        models = {name: runs[task][name] for name in names if name in runs[task]}
-        yield from ('', f'### {titles[task]}', '', *table(models, names, measures), '')
+    for task in (task for task in TITLES if task in runs):
+        models = {name: runs[task][name] for name in MODELS if name in runs[task]}
+        yield from ('', f'### {TITLES[task]}', '', *table(models), '')
         for group in ('noise', 'blur'):
-            yield from kept(group, models, names, pairs)
+            yield from kept(group, models)
 
 
-def table(
-    models: Models, names: Mapping[str, str], measures: Mapping[str, tuple[str, float]]
-) -> Iterator[str]:
+def table(models: Models) -> Iterator[str]:
     first = next(iter(models.values()))[0]
-    label, scale = measures.get(f'test {first["metric"]}') or measures[first['metric']]
+    label, scale = MEASURES.get(f'test {first["metric"]}') or MEASURES[first['metric']]
     columns = ('clean', *GROUPS, 'mean')
     severities = ', '.join(map(str, first['severities']))
     yield f'| {label}, severities {severities} | {" | ".join(columns)} | of clean, % | seeds |'
@@ -51,18 +44,16 @@ def table(
     for model, seeds in models.items():
         cells = [mean_and_range([one['scores'][key] * scale for one in seeds]) for key in columns]
         cells += [f'{share(seeds, "mean"):.0f}', str(len(seeds))]
-        yield f'| {names[model]} | {" | ".join(cells)} |'
+        yield f'| {MODELS[model]} | {" | ".join(cells)} |'
 
 
-def kept(
-    group: str, models: Models, names: Mapping[str, str], pairs: Sequence[tuple[str, str]]
-) -> Iterator[str]:
+def kept(group: str, models: Models) -> Iterator[str]:
     """For each family of ours a sentence: what is left of its clean score, and of its peers'."""
-    for ours in dict.fromkeys(ours for ours, _ in pairs if ours in models):
-        peers = [peer for one, peer in pairs if one == ours and peer in models]
+    for ours in dict.fromkeys(ours for ours, _ in PEERS if ours in models):
+        peers = [peer for one, peer in PEERS if one == ours and peer in models]
         if peers:
-            shares = [f'{names[peer]} {share(models[peer], group):.0f} %' for peer in peers]
-            own = f'{names[ours]} keeps {share(models[ours], group):.0f} % of its clean score'
+            shares = [f'{MODELS[peer]} {share(models[peer], group):.0f} %' for peer in peers]
+            own = f'{MODELS[ours]} keeps {share(models[ours], group):.0f} % of its clean score'
             yield f'* Under {group} {own}, {", ".join(shares)}.'
 
 

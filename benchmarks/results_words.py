@@ -1,0 +1,95 @@
+"""What docs/results.md calls models, measures and tasks, and what it says of each task."""
+
+from typing import NamedTuple
+
+MODELS = {
+    'heracles_nano': 'Heracles-nano',
+    'hamsa_nano': 'HAMSA-nano',
+    **{
+        f'{kind}_nano{wide}': f"{name} of {family}-nano's size"
+        for wide, family in (('', 'Heracles'), ('_wide', 'HAMSA'))
+        for kind, name in (('convnext', 'ConvNeXt'), ('swin', 'Swin'), ('resnet', 'ResNet'))
+    },
+    'heracles_s': 'Heracles-S',
+    'hamsa_s': 'HAMSA-S',
+}
+PEERS = tuple(
+    (ours, f'{kind}_nano{wide}')
+    for ours, wide in (('heracles_nano', ''), ('hamsa_nano', '_wide'))
+    for kind in ('convnext', 'swin', 'resnet')
+)
+"""Models of one size."""
+
+PEER_NAMES = {peer for _, peer in PEERS}
+
+MEASURES = {
+    'accuracy/top1': ('top-1, %', 1),
+    'coco/bbox_mAP': ('box AP', 100),
+    'coco/segm_mAP': ('mask AP', 100),
+    'test mIoU': ('mIoU on test', 1),
+    'mIoU': ('mIoU on val', 1),
+}
+"""Their names, and what takes them to a scale of 100."""
+
+
+class Task(NamedTuple):
+    """What the page says of a task; ``aims`` are the least that we wanted, by measure."""
+
+    title: str
+    question: str
+    aims: dict[str, float] = {}
+    published: str = ''
+
+
+LEADERBOARD = 'Imagenette leaderboard (github.com/fastai/imagenette), ResNets of 20M+ parameters'
+TUTORIAL = (
+    'torchvision tutorial, Mask R-CNN R50 (44M) from COCO weights, 10 epochs, a split of its own'
+)
+TASKS = {
+    'imagenette_5e': Task(
+        'Imagenette, 128 px, 5 epochs from random weights',
+        'What does a small classifier learn in minutes?',
+        {'accuracy/top1': 76},
+        f'{LEADERBOARD}, 5 epochs: 85.8',
+    ),
+    'imagenette_20e': Task(
+        'Imagenette, 128 px, 20 epochs from random weights',
+        'And with four times as long?',
+        {'accuracy/top1': 87},
+        f'{LEADERBOARD}, 20 epochs: 91.6',
+    ),
+    'penn_fudan': Task(
+        'Penn-Fudan, Mask R-CNN from random weights',
+        'What does a detector learn of 120 pictures and nothing else?',
+    ),
+    'penn_fudan_pretrained': Task(
+        'Penn-Fudan, Mask R-CNN from the weights of Imagenette, 20 epochs',
+        'What does it gain by a pretrained backbone?',
+        {'coco/bbox_mAP': 60, 'coco/segm_mAP': 50},
+        f'{TUTORIAL}: box AP 80, mask AP 76',
+    ),
+    'camvid': Task(
+        'CamVid, UperNet from random weights',
+        'What does a segmentor learn of 367 street scenes?',
+        {'test mIoU': 52},
+        'ENet (0.4M): 52.1, FC-DenseNet56 (1.5M): 58.9, FC-DenseNet103 (9.4M): 66.9, all from '
+        'random weights (arXiv 1606.02147, 1611.09326)',
+    ),
+    'camvid_pretrained': Task(
+        'CamVid, UperNet from the weights of Imagenette, 20 epochs',
+        'What does it gain by a pretrained backbone?',
+        {'test mIoU': 58},
+        'SegNet (29.5M) from ImageNet weights: 46.4 (arXiv 1511.00561)',
+    ),
+    'cifar10': Task(
+        'CIFAR-10 at 64 px, from the weights of Imagenette, 20 epochs',
+        'Do the weights serve other classes?',
+        {'accuracy/top1': 90},
+    ),
+    'coco_8': Task(
+        'Eight pictures of COCO at their own size, learnt by heart by the recipe for COCO',
+        'Is anything in the recipe for COCO broken? Then eight pictures stay unlearnt.',
+    ),
+    'coco_8_short': Task('The same, fewer steps', 'And in the recipe of the other family?'),
+}
+TITLES = {name: task.title for name, task in TASKS.items()}
