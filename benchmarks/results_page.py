@@ -165,6 +165,7 @@ def draw(models: dict[str, list[dict]], picture: Path) -> None:
         points = mean_curve([one['curves'][measure] for one in seeds])
         axes.plot(*zip(*points), label=MODELS[model])
     axes.set(xlabel='epoch or iteration', ylabel=MEASURES[measure][0])
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize=7)
     figure.savefig(picture, dpi=110)
 

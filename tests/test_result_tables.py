@@ -1,4 +1,4 @@
-"""benchmarks/robustness.py: what it keeps of a test, and what its tables say."""
+"""What docs/results.md says of runs: its answers, and the tables of corrupted pictures."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
+from results_page import answers
 from robustness_tables import GROUPS, sections
 
 
@@ -52,3 +53,23 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
         "Swin of Heracles-nano's size 60 %."
         for group in ('noise', 'blur')
     ]
+
+
+@pytest.mark.parametrize(
+    ('ours', 'peer', 'words'),
+    [
+        ([0.61, 0.65], [0.6], 'box AP 63.0 (61.0 to 65.0), the aim of 60 reached, at or above'),
+        ([0.5, 0.52], [0.53, 0.55], 'missed, below'),
+        ([0.5, 0.52], [0.53, 0.55], '54.0 (53.0 to 55.0) (beyond the spread of seeds)'),
+        ([0.5, 0.54], [0.53, 0.55], '(within the spread of seeds)'),
+        ([0.5], [0.53, 0.55], '(one seed)'),
+    ],
+)
+def test_answers_hold_scores_against_aim_and_peer(ours, peer, words):
+    measure = 'coco/bbox_mAP'
+    models = {
+        model: [{'scores': {measure: value}} for value in values]
+        for model, values in {'heracles_nano': ours, 'resnet_nano': peer}.items()
+    }
+    (answer,) = answers('penn_fudan_pretrained', models)
+    assert answer.startswith('* **Heracles-nano**: box AP') and words in answer
