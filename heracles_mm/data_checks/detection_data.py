@@ -1,6 +1,6 @@
 """Which of mmdet's data sets reads a file, and what is found in it."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from mmengine.config import Config
@@ -8,6 +8,7 @@ from mmengine.config import Config
 from heracles_mm.data_checks.coco import Contents, Use, coco_findings, instance_findings
 from heracles_mm.data_checks.coco_form import lvis_metric_findings
 from heracles_mm.data_checks.config_options import evaluators
+from heracles_mm.data_checks.findings import Odd
 from heracles_mm.data_checks.heads import class_counts
 from heracles_mm.data_checks.panoptic import panoptic_findings
 from heracles_mm.data_checks.readers import Readers
@@ -17,6 +18,17 @@ from heracles_mm.data_checks.voc import voc_content
 def category_metrics(cfg: Config, stage: str) -> list[dict]:
     """The evaluators that look labels up among the categories of a file."""
     return [one for kind in ('CocoMetric', 'LVISMetric') for one in evaluators(cfg, stage, kind)]
+
+
+def part_findings(cfg: Config, stage: str, option: str, dataset: Any) -> Iterator[str]:
+    """Find a part of a data set that is evaluated as if it were the whole."""
+    metrics = category_metrics(cfg, stage) if stage != 'train' else []
+    if metrics and dataset._indices is not None:
+        yield Odd(
+            f'{option}.indices leaves pictures out, and {metrics[0].type} counts every object of '
+            'them as missed: for the AP of a part give data set and evaluator a file of that part '
+            'alone (tools/prepare_data.py coco-subset)'
+        )
 
 
 def annotation_form(kind: type) -> str | None:

@@ -101,12 +101,12 @@ def find(results: Sequence[Result], classes: Sequence[str]) -> Findings:
         for k in np.argsort(mean, kind='stable')  # NaN last
     ]
     found = f'found at score {LEAST_SCORE}, %'
-    by_class = Table('Classes', ('class', 'objects', 'box AP', 'box AP50', found), rows)
+    by_class = Table('Classes', ('class', 'objects', 'box AP, %', 'box AP50, %', found), rows)
     costs = {kind.__name__: cost for kind, cost in everything[0].fix_main_errors().items()}
     counts = {kind.__name__: len(errors) for kind, errors in shown.error_dict.items()}
     errors = Table(
         "Errors (TIDE's categories)",
-        ('error', f'at score {LEAST_SCORE}', 'box AP50 that all of them cost'),
+        ('error', f'at score {LEAST_SCORE}', 'box AP50 that all of them, of any score, cost, %'),
         [(words, counts[name], costs[name]) for name, words in CAUSES.items()],
     )
     names = [*classes, 'nothing']

@@ -30,7 +30,7 @@ class ReportMetric(BaseMetric):
     """
 
     def __init__(self, scope: str, names: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(prefix='report')
         if scope not in KINDS:
             raise UserError(f'a report is for {", ".join(KINDS)}, not for {scope}')
         if scope == 'mmdet' and importlib.util.find_spec('tidecv') is None:

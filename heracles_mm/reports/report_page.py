@@ -128,4 +128,4 @@ def _shown(value: Any) -> str:
         value = value.item()
     if not isinstance(value, float):
         return str(value)
-    return '–' if math.isnan(value) else f'{value:.3f}' if abs(value) < 1 else f'{value:.1f}'
+    return '–' if math.isnan(value) else f'{value:.3f}' if 0 < abs(value) < 1 else f'{value:.1f}'
