@@ -16,12 +16,8 @@ classes = [  # of the folders n01440764, n02102040 and so on, in alphabetical or
     'parachute',
 ]
 side = 128
-load_and_crop = [
-    dict(type='LoadImageFromFile'),
-    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.35, 1.0)),
+flip_and_erase = [
     dict(type='RandomFlip', prob=0.5),
-]
-erase_and_pack = [
     dict(
         type='RandomErasing',
         erase_prob=0.1,
@@ -33,8 +29,14 @@ erase_and_pack = [
     ),
     dict(type='PackInputs'),
 ]
-train_pipeline_80e = [
-    *load_and_crop,
+train_pipeline_5e = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.35, 1.0)),
+    *flip_and_erase,
+]
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.25, 1.0)),
     dict(
         type='RandAugment',
         policies='timm_increasing',
@@ -43,7 +45,7 @@ train_pipeline_80e = [
         magnitude_std=0.5,
         hparams=dict(pad_val=[104, 116, 124], interpolation='bicubic'),
     ),
-    *erase_and_pack,
+    *flip_and_erase,
 ]
 # mmpretrain's own tools add it; with it the config runs without them too.
 collate = dict(type='default_collate')
@@ -59,7 +61,7 @@ train_dataloader = dict(
         data_root=data_root,
         data_prefix='train',
         metainfo=dict(classes=classes),
-        pipeline=[*load_and_crop, *erase_and_pack],
+        pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(
