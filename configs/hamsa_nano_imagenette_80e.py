@@ -8,3 +8,5 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
     dict(type='CosineAnnealingLR', end=epochs, eta_min=1e-6, convert_to_iter_based=True),
 ]
+last_quarter = dict(action_epoch=61, train_pipeline=_base_.last_pipeline)
+custom_hooks = [*_base_.hooks, dict(type='SwitchRecipeHook', schedule=[last_quarter])]

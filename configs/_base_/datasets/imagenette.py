@@ -1,5 +1,6 @@
 # Imagenette at 128 px: ten classes of ImageNet in train/ and val/, a folder per class. The folder
-# is $IMAGENETTE_ROOT, else data/imagenette/ below the working directory.
+# is $IMAGENETTE_ROOT, else data/imagenette/ below the working directory. The crops and flips of
+# `last_pipeline` show objects at about their size in the pictures of val.
 default_scope = 'mmpretrain'
 data_root = r"""{{$IMAGENETTE_ROOT:data/imagenette/}}"""
 
@@ -46,6 +47,12 @@ train_pipeline = [
         hparams=dict(pad_val=[104, 116, 124], interpolation='bicubic'),
     ),
     *flip_and_erase,
+]
+last_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.6, 1.0)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackInputs'),
 ]
 # mmpretrain's own tools add it; with it the config runs without them too.
 collate = dict(type='default_collate')
