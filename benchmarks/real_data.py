@@ -88,7 +88,7 @@ def tool(name: str, *args: object, output: Path | None = None) -> str:
         output.write_text(done.stdout)
     if done.returncode:
         print(*done.stdout.splitlines()[-12:], sep='\n', file=sys.stderr)
-        sys.exit(f'real_data: error: {shlex.join(command)} failed')
+        sys.exit(f'{Path(sys.argv[0]).stem}: error: {shlex.join(command)} failed')
     return done.stdout
 
 

@@ -17,6 +17,7 @@ TASKS = {
     'Object Detection': 'detection',
     'Instance Segmentation': 'detection',
     'Semantic Segmentation': 'segmentation',
+    'Time Series Forecasting': 'forecasting',
 }
 """A metafile's task -> the one that lists it, one for each library."""
 
@@ -26,13 +27,13 @@ class ListedConfig:
     """A config as its metafile describes it."""
 
     name: str
-    task: str  # 'classification', 'detection' or 'segmentation'
+    task: str  # 'classification', 'detection', 'segmentation' or 'forecasting'
     method: str  # such as 'Mask R-CNN' or 'Classifier'
     backbone: str  # family and size, such as 'HAMSA-S'
     data: str  # such as 'COCO' or 'Stanford Cars at 384 px'
     schedule: str  # such as '36 epochs with multi-scale crops'
     parameters: int  # of the whole model
-    batch: int  # pictures of a step, over all processes
+    batch: int  # pictures, or windows, of a step over all processes
     optimizer: str
     lr: float  # for that batch
     clip: float | None  # the norm that gradients are clipped to

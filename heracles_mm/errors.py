@@ -3,7 +3,10 @@
 The command lines print such an error as one line; every other error keeps its traceback.
 """
 
+import functools
+import inspect
 import re
+from collections import abc
 
 _WORKER_TRACEBACK = re.compile(r'Caught .*\n[\w.]+: ', re.DOTALL)
 
@@ -38,3 +41,19 @@ class LabelMapError(DataError):
 
 class CacheError(UserError, OSError):
     """The cache folder cannot hold the data."""
+
+
+def checks_option_names(init: abc.Callable) -> abc.Callable:
+    """Let an ``__init__`` name its allowed arguments in the error for a wrong one."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def checked(self, *args, **kwargs):
+        try:
+            signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            allowed = ', '.join(list(signature.parameters)[1:])
+            raise UsageError(f'{type(self).__name__}: {error}, allowed are {allowed}') from None
+        init(self, *args, **kwargs)
+
+    return checked

@@ -160,6 +160,71 @@ def test_the_page_of_results_is_that_of_the_files(tmp_path):
     assert [page.read_text(), readme.read_text()] == [path.read_text() for path in written]
 
 
+@pytest.mark.slow
+def test_forecasting_keeps_what_is_finished(tmp_path, monkeypatch):
+    """A run leaves one file, beside that of the baselines; without its file the run ends again
+    where its checkpoint is."""
+    hours = np.datetime64('2016-07-01', 's') + np.arange(14400) * np.timedelta64(3600, 's')
+    values = np.random.default_rng(0).standard_normal(14400).cumsum().round(3)
+    lines = [f'{time},{value}' for time, value in zip(hours, values)]
+    (tmp_path / 'ETTh1.csv').write_text('\n'.join(['date,OT', *lines]))
+    monkeypatch.setenv('ETT_ROOT', f'{tmp_path}/')
+    args = ['--sets', 'etth1', '--look-backs', 24, '--horizons', 12, '--seeds', 0]
+    args += ['--models', 'baselines', 'heracles']
+    args += ['--results', tmp_path / 'results', '--work-dir', tmp_path / 'runs']
+    run('forecasting.py', *args)
+    floors, ours = (
+        json.loads((tmp_path / 'results' / f'etth1_24_12_{name}.json').read_text())
+        for name in ('baselines', 'heracles_0')
+    )
+    assert floors['scores'].keys() >= {'linear_map', 'last_day', 'last_value'}
+    assert ours['scores'].keys() == floors['scores']['linear_map'].keys()
+    # a random walk: nobody is better than its last value, or much worse
+    assert ours['scores']['mse'] == pytest.approx(floors['scores']['last_value']['mse'], rel=0.1)
+    assert run('forecasting.py', *args) == ''
+    (tmp_path / 'results' / 'etth1_24_12_heracles_0.json').unlink()
+    run('forecasting.py', *args)
+    again = json.loads((tmp_path / 'results' / 'etth1_24_12_heracles_0.json').read_text())
+    assert again['scores'] == ours['scores']
+
+
+def test_the_page_of_forecasts_is_that_of_the_files(tmp_path):
+    """What stands between its comments is made, never written."""
+    written = BENCHMARKS.parent / 'docs' / 'forecasting.md'
+    page = tmp_path / 'page.md'
+    page.write_text(written.read_text().replace('| linear map, closed form |', '| changed |'))
+    run('forecasting_page.py', '--page', page, '--picture', tmp_path / 'page.png')
+    assert page.read_text() == written.read_text()
+
+
+@pytest.mark.parametrize(
+    ('error', 'words', 'verdict'),
+    [(0.3, ': no, linear map', 'met'), (0.5, ': yes, linear map', 'missed')],
+)
+def test_the_page_of_forecasts_says_who_wins(error, words, verdict, tmp_path, monkeypatch):
+    """And says so of what has run at all horizons alone."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from forecasting_page import page, read
+
+    def write(horizon: int, model: str, scores: dict, **more: object) -> None:
+        one = dict(set='etth1', look_back=96, horizon=horizon, model=model, scores=scores, **more)
+        (tmp_path / f'{horizon}_{model}.json').write_text(json.dumps(one))
+
+    def errors(value: float) -> dict[str, float]:
+        keys = (f'{score}{mode}' for score in ('mse', 'mae') for mode in ('', '_whole_batches'))
+        return dict.fromkeys(keys, value)
+
+    for horizon in (96, 192, 336, 720):
+        write(horizon, 'baselines', {'linear_map': errors(0.4)})
+        if horizon < 720:
+            write(horizon, 'heracles', errors(error), seconds=60, parameters=9)
+    assert 'No forecaster has run at all four horizons' in page(read(tmp_path))
+    write(720, 'heracles', errors(error), seconds=60, parameters=9)
+    found = page(read(tmp_path))
+    assert words in found
+    assert f'ETTh1, look-back 96, at most 0.441 / 0.430: Heracles {error:.4f} ({verdict})' in found
+
+
 def test_padding_compares_batches(tmp_path, monkeypatch):
     """Pictures of one size score alone what they score together."""
     pytest.importorskip('mmdet')

@@ -24,6 +24,7 @@ PUBLIC = {
     'classification': 'heracles_mm.classification',
     'token_labels': 'heracles_mm.token_labels',
     'data_checks': 'heracles_mm.data_checks',
+    'forecasting': 'heracles_mm.forecasting',
 }
 """API page -> the package whose public names it holds."""
 

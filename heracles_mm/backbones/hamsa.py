@@ -6,7 +6,8 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from heracles_mm.backbones.arch import ARCHS, Arch
-from heracles_mm.backbones.pyramid import Grid, Pyramid, checks_option_names
+from heracles_mm.backbones.pyramid import Grid, Pyramid
+from heracles_mm.errors import checks_option_names
 from heracles_mm.layers.hss import HSS
 from heracles_mm.spectral import check_fft_axes, check_kernel
 

@@ -6,8 +6,8 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from heracles_mm.backbones.arch import ARCHS, HEAD_DIM, STAGES, Arch, as_int
-from heracles_mm.backbones.pyramid import Grid, Pyramid, checks_option_names
-from heracles_mm.errors import UsageError
+from heracles_mm.backbones.pyramid import Grid, Pyramid
+from heracles_mm.errors import UsageError, checks_option_names
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.spectral_mixer import SpectralMixer
 from heracles_mm.spectral import check_kind

@@ -1,8 +1,6 @@
 """The contract of every backbone here: four stages, maps out, freezing, checkpointing, depth of a
 parameter. A family says only which mixer stands in which stage."""
 
-import functools
-import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -33,22 +31,6 @@ Grid = tuple[int, int]
 Change = Callable[[Tensor], Tensor]
 MixerFactory = Callable[[int, int, Grid], nn.Module]
 """From (stage, channels, grid of the maps at ``img_size``) to a mixer of (B, H, W, C)."""
-
-
-def checks_option_names(init: Callable) -> Callable:
-    """Let an ``__init__`` name its allowed arguments in the error for a wrong one."""
-    signature = inspect.signature(init)
-
-    @functools.wraps(init)
-    def checked(self, *args, **kwargs):
-        try:
-            signature.bind(self, *args, **kwargs)
-        except TypeError as error:
-            allowed = ', '.join(list(signature.parameters)[1:])
-            raise UsageError(f'{type(self).__name__}: {error}, allowed are {allowed}') from None
-        init(self, *args, **kwargs)
-
-    return checked
 
 
 class Stage(AsMade):

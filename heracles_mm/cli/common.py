@@ -47,6 +47,18 @@ def read_config(args: argparse.Namespace, *needed: str) -> Config:
         if isinstance(error, SyntaxError) and not _with_backslash(path.read_text('utf-8')):
             raise
         raise UserError(f'a variable that the config {path} takes has {BACKSLASH}') from error
+    except ValueError as error:
+        taken = [
+            name
+            for name, value in os.environ.items()
+            if f'int() with base 10: {value!r}' in str(error)
+        ]
+        if not taken:
+            raise
+        raise UserError(
+            f'the config {path} takes a whole number from the environment variable {taken[0]}, '
+            f'which is {os.environ[taken[0]]!r}'
+        ) from error
     except ImportError as error:
         cause: BaseException = error
         while type(cause) is ImportError and cause.__context__:  # mmengine's, of custom_imports

@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
+from heracles_mm.checkpoints import read_checkpoint
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config, at_least, height_and_width
 from heracles_mm.cli.progress import Steps
@@ -23,6 +24,7 @@ from heracles_mm.export.building import build_model, preprocessing
 from heracles_mm.export.checked_export import Report, export
 from heracles_mm.export.formats import FORMATS, INPUT, OPSET, OPSETS, ExportOptions
 from heracles_mm.export.wrappers import WHATS, target
+from heracles_mm.forecasting.trained_forecaster import series_info
 
 NAME = 'export_onnx'
 EXAMPLES = (
@@ -44,13 +46,19 @@ def export_onnx(args: argparse.Namespace) -> None:
         common.check_checkpoint_path(args.checkpoint)
     MMLogger.get_instance(NAME, log_level='WARNING')
     model = build_model(cfg, args.checkpoint, only_backbone=args.what == 'backbone')
-    if shape is None:
-        shape = getattr(getattr(model, 'backbone', None), 'img_size', None)
+    part = target(model, args.what)
+    if part.takes_windows:
+        if shape is not None:
+            raise UserError('--shape is of pictures: leave it out for a forecaster')
+        shape, notes = (), _series_notes(args.checkpoint)
+    else:
+        shape = shape or getattr(getattr(model, 'backbone', None), 'img_size', None)
         if not isinstance(shape, tuple):
             raise UserError('the backbone has no img_size of two numbers: give --shape H W')
-    notes = _notes(cfg)
+        notes = _notes(cfg)
     options = ExportOptions(
         shape=shape,
+        input='window' if part.takes_windows else INPUT,
         batch=args.batch,
         dynamic_batch=args.dynamic_batch,
         format=args.format,
@@ -58,8 +66,8 @@ def export_onnx(args: argparse.Namespace) -> None:
         notes={key: json.dumps(value) for key, value in notes.items()},
     )
     with Steps(NAME, total=4 if args.rounds else 3) as steps:  # the last one is timing
-        report = export(target(model, args.what), options, args.out, args.rounds, steps.step)
-    _print(report, args.out, notes)
+        report = export(part, options, args.out, args.rounds, steps.step)
+    _print(report, options.input, args.out, notes)
     if args.json:
         print(json.dumps({'out': str(args.out), **asdict(report), 'preprocessing': notes}))
 
@@ -93,13 +101,20 @@ def _notes(cfg: Config) -> dict:
     }
 
 
-def _print(report: Report, out: Path, notes: dict) -> None:
+def _series_notes(checkpoint: str | None) -> dict:
+    """How the values of a series become the file's input: one column, scaled."""
+    info = series_info(read_checkpoint(checkpoint)) if checkpoint else {}
+    columns = {name: list(info.get(name, ())) for name in ('columns', 'mean', 'std')}
+    return {'channels': 'one column', **columns}
+
+
+def _print(report: Report, name: str, out: Path, notes: dict) -> None:
     batch = 'any' if report.dynamic_batch else report.batch
     opset = f' opset {report.opset}' if report.opset else ''
     print(f'{out}: {report.format}{opset}, {report.bytes / 1e6:.1f} MB')
     how = ', (x - mean) / std, mean {mean}, std {std}'.format(**notes) if notes['mean'] else ''
     size = ', '.join(map(str, (batch, report.channels, *report.shape)))
-    print(f'input: {INPUT} ({size}), float32, {notes["channels"]}{how}')
+    print(f'input: {name} ({size}), float32, {notes["channels"]}{how}')
     for name, (_, *rest) in report.outputs.items():
         print(f'output: {name} ({", ".join(map(str, [batch, *rest]))})')
     print(

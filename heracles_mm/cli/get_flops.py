@@ -32,6 +32,8 @@ EXAMPLES = (
 def get_flops(args: argparse.Namespace) -> None:
     """Count the multiply-adds and parameters of a model."""
     cfg = common.read_config(args, 'model')
+    if cfg.model.get('type') == 'Forecaster':
+        raise UserError(f'{args.config} forecasts series: what is counted is the work on pictures')
     sides = args.shape or cfg.model.get('backbone', {}).get('img_size', SIDE)
     sides = [sides] if isinstance(sides, int) else sides
     report = make_report(cfg, height_and_width('--shape', sides, SMALLEST), args.device)

@@ -8,7 +8,9 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from mmengine.config import Config
@@ -18,14 +20,18 @@ from torch import Tensor
 
 from heracles_mm import visualization
 from heracles_mm.backbones.pyramid import SMALLEST_INPUT, Pyramid
+from heracles_mm.checkpoints import read_checkpoint
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config, height_and_width
 from heracles_mm.cli.progress import Steps
 from heracles_mm.cli.running import CommandLine
 from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model
+from heracles_mm.forecasting.series_backbone import SeriesBackbone
+from heracles_mm.forecasting.trained_forecaster import series_info
 from heracles_mm.visualization.curves import counts_epochs
 from heracles_mm.visualization.figures import check_picture_path
+from heracles_mm.visualization.periods import plot_periods
 from heracles_mm.visualization.predictions import LEAST_SCORE
 from heracles_mm.visualization.trained_backbone import read_picture, trained_backbone
 
@@ -46,7 +52,11 @@ def visualize(args: argparse.Namespace) -> None:
 
 
 def _filters(args: argparse.Namespace) -> Figure:
-    _, backbone = _load(args)
+    _, backbone = _load(args, series=True)
+    if isinstance(backbone, SeriesBackbone):
+        if args.stage is not None:
+            raise UserError('--stage is of backbones over pictures: those over series have none')
+        return plot_periods(backbone, _step_of(args.checkpoint))
     return (
         visualization.plot_filters(backbone)
         if args.stage is None
@@ -108,10 +118,16 @@ def _curves(args: argparse.Namespace) -> Figure:
     return visualization.plot_runs(panels)
 
 
-def _load(args: argparse.Namespace) -> tuple[Config, Pyramid]:
+def _load(args: argparse.Namespace, series: bool = False) -> tuple[Config, Any]:
     cfg = common.read_config(args)
     torch.manual_seed(0)
-    return cfg, trained_backbone(cfg, args.checkpoint)
+    return cfg, trained_backbone(cfg, args.checkpoint, series)
+
+
+def _step_of(checkpoint: str | None) -> np.timedelta64 | None:
+    """From a row to the next of the series that a checkpoint was trained on."""
+    info = series_info(read_checkpoint(checkpoint)) if checkpoint else {}
+    return np.timedelta64(*info['step']) if info else None
 
 
 def _picture(args: argparse.Namespace, cfg: Config, backbone: Pyramid) -> Tensor:
@@ -124,7 +140,11 @@ def _picture(args: argparse.Namespace, cfg: Config, backbone: Pyramid) -> Tensor
 
 
 WHATS: dict[str, tuple[Callable[[argparse.Namespace], Figure], str]] = {
-    'filters': (_filters, "frequency responses of Heracles' filters, or |K^| of HAMSA's kernels"),
+    'filters': (
+        _filters,
+        "frequency responses of Heracles' filters, or |K^| of HAMSA's kernels; of a forecaster's "
+        'over periods',
+    ),
     'gates': (_of_a_picture, "HAMSA's SpectralPulseNet gates of a picture"),
     'receptive-field': (_receptive_field, 'effective receptive field of stages'),
     'features': (_of_a_picture, 'maps of every stage of a picture'),

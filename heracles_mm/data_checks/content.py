@@ -33,7 +33,7 @@ from heracles_mm.data_checks.picture_files import (
     picture_loader,
 )
 from heracles_mm.data_checks.segmentation_maps import Head, map_findings
-from heracles_mm.errors import DataError, UsageError
+from heracles_mm.errors import DataError, UsageError, UserError
 
 HEADS = {
     'mmdet': ('bbox_head', 'mask_head', 'roi_head.bbox_head', 'roi_head.mask_head'),
@@ -56,7 +56,7 @@ def check_data(cfg: Config, stages: tuple[str, ...], warn: Callable[[str], None]
     process before is not checked again.
 
     Args:
-        cfg: of a run with mmdet, mmseg or mmpretrain.
+        cfg: of a run with mmdet, mmseg or mmpretrain, or of one on series.
         stages: those that the run will have.
         warn: takes each sentence about what is odd.
 
@@ -92,6 +92,7 @@ def _identity(cfg: Config, stage: str, level: str) -> str:
 def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]:
     yield from config_findings(cfg, stages)
     yield from path_findings(cfg, stages)
+    yield from _series_findings(cfg, stages)
     if cfg.get('default_scope') not in HEADS:
         return
     contents: dict[str, Any] = {}
@@ -112,6 +113,18 @@ def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]
                 yield from numbering_findings(other, one)
         if train and val:
             yield from doubled_pictures(train, val, level)
+
+
+def _series_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
+    """Read the series of ``stages`` as the run will: all that can be wrong with them shows."""
+    for stage in stages:
+        loader = f'{stage}_dataloader'
+        for _, options in inner_datasets(cfg.get(loader), loader):
+            if 'csv_file' in options:
+                try:
+                    DATASETS.build(copy.deepcopy(options))
+                except UserError as error:
+                    yield str(error)
 
 
 @contextmanager

@@ -30,10 +30,10 @@ def path_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
     """Find the data that ``stages`` need and that is not there.
 
     The data sets of ``{stage}_dataloader`` are looked at, inside wrappers too (``dataset=``,
-    ``datasets=[...]``), with ``ann_file`` and ``data_prefix`` joined to ``data_root`` as mmengine's
-    BaseDataset does; and ``ann_file`` of ``{stage}_evaluator``. Data sets without paths, remote
-    paths and data sets that download themselves are skipped; a data set that lists its data in a
-    way of its own may make them, too.
+    ``datasets=[...]``), with ``ann_file``, ``csv_file`` and ``data_prefix`` joined to ``data_root``
+    as mmengine's BaseDataset does; and ``ann_file`` of ``{stage}_evaluator``. Data sets without
+    paths, remote paths and data sets that download themselves are skipped; a data set that lists
+    its data in a way of its own may make them, too.
     """
     missing: dict[type[str], list[tuple[str, str, str]]] = {str: [], Odd: []}
     for stage in stages:
@@ -87,7 +87,7 @@ def _named_paths(cfg: Config, stage: str) -> Iterator[tuple[str, str, str, type[
             continue
         kind = Odd if _lists_its_own(options.get('type')) else str
         root = options.get('data_root') or ''
-        named = {key: options.get(key) for key in ('ann_file', 'data_prefix')}
+        named = {key: options.get(key) for key in ('ann_file', 'csv_file', 'data_prefix')}
         files = list(_texts(named, option))
         for key, path in files:
             if root and not os.path.isabs(path):

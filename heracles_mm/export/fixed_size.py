@@ -13,11 +13,12 @@ from heracles_mm.export.real_fourier import RealFourier, along_height
 from heracles_mm.spectral import SASS, SpectralFilter, resample_filter, reverse_frequencies, tables
 from heracles_mm.spectral.sass import flat_planes, mix_bins
 
-Grid = tuple[int, int]
+Grid = tuple[int, ...]
 
 
 class FixedFilter(nn.Module):
-    """A :class:`~heracles_mm.spectral.SpectralFilter` for maps (B, H, W, C) of one grid.
+    """A :class:`~heracles_mm.spectral.SpectralFilter` for maps (B, H, W, C) of one grid, or for
+    series (B, T, C), which are maps of one row, where a transform along H changes nothing.
 
     A transform is a sum of products with a matrix along H and one along W: of one such term for the
     cosine transform, and for Hartley's of two, cas(a + b) = cos a cas b + sin a cas(-b).
@@ -25,11 +26,11 @@ class FixedFilter(nn.Module):
 
     def __init__(self, layer: SpectralFilter, grid: Grid, dtype: torch.dtype) -> None:
         super().__init__()
-        height, width = grid
+        height, width = (1, *grid)[-2:]
         self.dtype = dtype
         weight = layer.weight.detach().to(dtype)
         weight = resample_filter(weight, grid, periodic=layer.transform == 'hartley')
-        weight = weight.permute(1, 2, 0).contiguous()  # (H, W, C)
+        weight = weight.reshape(-1, height, width).permute(1, 2, 0).contiguous()  # (H, W, C)
 
         def buffer(*matrices: Tensor) -> nn.Buffer:
             return nn.Buffer(torch.stack(matrices).to(dtype))
@@ -52,11 +53,14 @@ class FixedFilter(nn.Module):
 
     def forward(self, x: Tensor, channels_last: bool) -> Tensor:
         assert channels_last, 'the mixers transform maps (B, H, W, C)'
+        is_series = x.dim() == 3
         v = x.to(self.dtype)
+        v = v.unsqueeze(1) if is_series else v
         y = _transformed(v, self.rows, self.columns) * self.weight
         if self.convolution:
             y = y + _transformed(v, self.rows, self.reverse_columns) * self.odd
-        return _transformed(y, self.rows.mT, self.columns.mT).to(x.dtype)
+        y = _transformed(y, self.rows.mT, self.columns.mT).to(x.dtype)
+        return y.squeeze(1) if is_series else y
 
 
 def _transformed(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -67,7 +71,7 @@ def _transformed(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 class FixedSASS(nn.Module):
     """A :class:`~heracles_mm.spectral.SASS` for maps (B, H, W, C) of one grid."""
 
-    def __init__(self, layer: SASS, grid: Grid, dtype: torch.dtype) -> None:
+    def __init__(self, layer: SASS, grid: tuple[int, int], dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype, self.pulse, self.sagu = dtype, layer.pulse, layer.sagu
         self.fourier = RealFourier(grid, layer.fft_axes, dtype)

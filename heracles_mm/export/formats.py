@@ -23,7 +23,7 @@ OPSET = 20
 
 INPUT = 'image'
 
-Shape = tuple[int, int]
+Shape = tuple[int, ...]
 Runner = Callable[[Tensor], Sequence[Tensor]]
 
 
@@ -32,10 +32,11 @@ class ExportOptions:
     """What is to be written.
 
     Args:
-        shape: height and width of the pictures, px; the file takes no other.
+        shape: height and width of the pictures, px; the file takes no other. Windows have none.
         batch: pictures at a time; with ``dynamic_batch`` one number to trace with, and any will do.
         format: a name of :data:`FORMATS`.
         opset: of ONNX.
+        input: name of the input.
         notes: for the file's metadata (ONNX).
     """
 
@@ -44,6 +45,7 @@ class ExportOptions:
     dynamic_batch: bool = False
     format: str = 'onnx'
     opset: int = OPSET
+    input: str = INPUT
     notes: Mapping[str, str] | None = None
 
     @property
@@ -99,7 +101,7 @@ def _write_onnx(
         dynamo=True,
         opset_version=options.opset,
         dynamic_shapes=options.dynamic_shapes,  # for the name in the file
-        input_names=[INPUT],
+        input_names=[options.input],
         output_names=list(outputs),
         verbose=False,
     )
@@ -114,7 +116,8 @@ def _read_onnx(path: Path) -> Runner:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
-    return lambda x: [torch.from_numpy(y) for y in session.run(None, {INPUT: x.numpy()})]
+    name = session.get_inputs()[0].name
+    return lambda x: [torch.from_numpy(y) for y in session.run(None, {name: x.numpy()})]
 
 
 FORMATS = {

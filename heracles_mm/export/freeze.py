@@ -25,14 +25,15 @@ def freeze(model: nn.Module, x: Tensor) -> nn.Module:
 
     Args:
         model: any model with backbones of this package in it.
-        x: a picture (B, C, H, W), float32 or float64; ``model`` is run on it once.
+        x: pictures (B, C, H, W), or what else it takes, float32 or float64; ``model`` is run on
+            them once.
     """
     model = revert_sync_batchnorm(copy.deepcopy(model)).eval()
     names = {module: name for name, module in model.named_modules()}
-    grids: dict[nn.Module, Grid] = {}  # of the maps (B, H, W, C) that each layer sees
+    grids: dict[nn.Module, Grid] = {}  # of the maps (B, H, W, C) or series that each layer sees
 
     def record(layer: Any, inputs: tuple[Tensor]) -> None:
-        grids[layer] = (inputs[0].shape[1], inputs[0].shape[2])
+        grids[layer] = tuple(inputs[0].shape[1:-1])
 
     layers = [layer for layer in names if isinstance(layer, SASS | SpectralFilter)]
     hooks = [layer.register_forward_pre_hook(record) for layer in layers]

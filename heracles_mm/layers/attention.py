@@ -1,4 +1,4 @@
-"""Multi-head self-attention over a map."""
+"""Multi-head self-attention over a map or a series."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,7 +7,8 @@ from heracles_mm.spectral.eager import keep_traced_size
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over all H W tokens of (B, H, W, dim), heads of ``head_dim``.
+    """Multi-head self-attention over all H W tokens of (B, H, W, dim), or the T of (B, T, dim),
+    with heads of ``head_dim``.
 
     Scale head_dim^-0.5, biases everywhere, no positional embedding. Source: Heracles, upstream
     ``attn`` of the attention stages.
@@ -45,4 +46,4 @@ class Attention(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, heads, H W, head_dim)."""
-        return x.flatten(1, 2).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        return x.flatten(1, -2).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)

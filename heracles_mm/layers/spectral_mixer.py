@@ -12,19 +12,22 @@ class SpectralMixer(nn.Module):
     The first half of the channels goes through a depthwise 3x3 convolution (local), the second half
     through a :class:`SpectralFilter` (global). The outputs are interleaved l0, g0, l1, g1, ... so
     that the next layer's halves hold both. There is no projection and no activation. Source:
-    Heracles, upstream ``attn`` of the spectral stages.
+    Heracles, upstream ``attn`` of the spectral stages. Over a series, of which nothing is public,
+    the same with a convolution of 3 positions (assumed).
 
-    Shapes: (B, H, W, dim) to (B, H, W, dim); ``dim`` even.
+    Shapes: (B, H, W, dim) to (B, H, W, dim), with a ``grid`` of one length (B, T, dim) to
+    (B, T, dim); ``dim`` even.
     """
 
-    def __init__(self, dim: int, grid: tuple[int, int], transform: str, product: str) -> None:
+    def __init__(self, dim: int, grid: tuple[int, ...], transform: str, product: str) -> None:
         super().__init__()
         half = dim // 2
-        self.local = nn.Conv2d(half, half, 3, padding=1, groups=half)
+        convolution = nn.Conv2d if len(grid) == 2 else nn.Conv1d
+        self.local = convolution(half, half, 3, padding=1, groups=half)
         self.filter = SpectralFilter(half, grid, transform, product)
 
     def forward(self, x: Tensor) -> Tensor:
         local, spectral = x.chunk(2, dim=-1)  # (B, H, W, C / 2) each
-        local = self.local(local.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        local = self.local(local.movedim(-1, 1)).movedim(1, -1)
         y = torch.stack((local, self.filter(spectral, channels_last=True)), dim=-1)
         return y.flatten(-2)  # (B, H, W, C)

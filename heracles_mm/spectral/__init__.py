@@ -6,7 +6,15 @@ from heracles_mm.spectral.gating import SAGU, SpectralPulseNet
 from heracles_mm.spectral.kernels import TokenKernel, check_kernel
 from heracles_mm.spectral.resample import resample_filter, resample_kernel
 from heracles_mm.spectral.sass import SASS
-from heracles_mm.spectral.transforms import dct2, dht2, idct2, reverse_frequencies
+from heracles_mm.spectral.transforms import (
+    dct2,
+    dctn,
+    dht2,
+    dhtn,
+    idct2,
+    idctn,
+    reverse_frequencies,
+)
 
 __all__ = [
     'SAGU',
@@ -18,8 +26,11 @@ __all__ = [
     'check_kernel',
     'check_kind',
     'dct2',
+    'dctn',
     'dht2',
+    'dhtn',
     'idct2',
+    'idctn',
     'resample_filter',
     'resample_kernel',
     'reverse_frequencies',

@@ -47,7 +47,7 @@ def is_traced() -> bool:
     return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
-def keep_traced_size(x: Tensor, axes: tuple[int, int]) -> Tensor:
+def keep_traced_size(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """``x``; what :func:`torch.jit.trace` makes of this refuses maps of another size.
 
     A trace holds the tables and choices of the size it was made at, and would give wrong numbers
@@ -57,7 +57,7 @@ def keep_traced_size(x: Tensor, axes: tuple[int, int]) -> Tensor:
         return x
     with warnings.catch_warnings():  # a constant of the trace is what is wanted here
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
-        return _traced_size_check()(x, *axes, *(int(x.shape[axis]) for axis in axes))
+        return _traced_size_check()(x, list(axes), [int(x.shape[axis]) for axis in axes])
 
 
 @functools.cache
@@ -67,12 +67,13 @@ def _traced_size_check() -> Callable[..., Tensor]:
         return torch.jit.script(_refuse_another_size)
 
 
-def _refuse_another_size(x: Tensor, first: int, second: int, height: int, width: int) -> Tensor:
-    if x.size(first) != height or x.size(second) != width:
+def _refuse_another_size(x: Tensor, axes: list[int], sizes: list[int]) -> Tensor:
+    found = [x.size(axis) for axis in axes]
+    if found != sizes:
+        traced, got = 'x'.join([str(n) for n in sizes]), 'x'.join([str(n) for n in found])
         raise ValueError(
-            f'this trace holds tables of maps of {height}x{width} positions and got '
-            f'{x.size(first)}x{x.size(second)}: trace the model at each size of picture that it '
-            'shall take, or export it with torch.export'
+            f'this trace holds tables of maps of {traced} positions and got {got}: trace the model '
+            'at each size of picture that it shall take, or export it with torch.export'
         )
     return x
 

@@ -12,7 +12,7 @@ from heracles_mm.spectral.eager import keep_traced_size
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
 from heracles_mm.spectral.stored import OnAnyGrid, check_stored
-from heracles_mm.spectral.transforms import Axes, dct2, dht2, idct2, reverse_frequencies
+from heracles_mm.spectral.transforms import Axes, dctn, dhtn, idctn, reverse_frequencies
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class _Transform(NamedTuple):
 
 
 TRANSFORMS = {
-    'cosine': _Transform(dct2, idct2, periodic=False),
-    'hartley': _Transform(dht2, dht2, periodic=True),
+    'cosine': _Transform(dctn, idctn, periodic=False),
+    'hartley': _Transform(dhtn, dhtn, periodic=True),
 }
 
 PRODUCTS = ('gate', 'convolution')
@@ -56,19 +56,20 @@ class SpectralFilter(OnAnyGrid):
 
     Args:
         channels: C.
-        grid: (H, W) of the map the weight is learnt on; other sizes resample the weight.
+        grid: (H, W) of the map, or (T,) of the series, that the weight is learnt on; other sizes
+            resample the weight.
         transform: ``'cosine'`` or ``'hartley'``.
         product: ``'gate'`` or ``'convolution'`` (``'hartley'`` only).
 
-    Shapes: (B, C, H, W), or (B, H, W, C) with ``channels_last``, to the same, any H and W; the
-    dtype is kept, the computation is in float32 at least. The weight is (C, *grid), drawn from
-    N(0, 0.02^2).
+    Shapes: (B, C, H, W), or (B, H, W, C) with ``channels_last``, to the same, any H and W, and of
+    series (B, C, T) or (B, T, C), any T; the dtype is kept, the computation is in float32 at least.
+    The weight is (C, *grid), drawn from N(0, 0.02^2).
     """
 
     def __init__(
         self,
         channels: int,
-        grid: tuple[int, int],
+        grid: tuple[int, ...],
         transform: str = 'cosine',
         product: str = 'gate',
     ) -> None:
@@ -79,30 +80,31 @@ class SpectralFilter(OnAnyGrid):
         self.weight = nn.Parameter(torch.randn(channels, *grid) * 0.02)
 
     def forward(self, x: Tensor, channels_last: bool = False) -> Tensor:
-        axes = (-3, -2) if channels_last else (-2, -1)
-        check_real(x, least_dims=3, axes=axes)
+        count = self.weight.dim() - 1
+        axes = tuple(range(-count - channels_last, -channels_last))
+        check_real(x, least_dims=count + 1, axes=axes)
         x = keep_traced_size(x, axes)
         forward, inverse, periodic = TRANSFORMS[self.transform]
         with no_autocast(x):
             y = forward(at_least_float32(x), axes)
-            size = (x.shape[axes[0]], x.shape[axes[1]])
+            size = tuple(x.shape[axis] for axis in axes)
             weight = resample_filter(self.weight.to(y.dtype), size, periodic)
             if channels_last:
-                weight = weight.permute(1, 2, 0)
+                weight = weight.movedim(0, -1)
             y = _convolve(y, weight, axes) if self.product == 'convolution' else y * weight
             return inverse(y, axes).to(x.dtype)
 
     def extra_repr(self) -> str:
-        channels, height, width = self.weight.shape
-        return f'{channels}, grid=({height}, {width}), {self.transform}, {self.product}'
+        channels, *grid = self.weight.shape
+        return f'{channels}, grid={tuple(grid)}, {self.transform}, {self.product}'
 
     def _fit(self, weight: Tensor, key: str) -> Tensor:
         channels, *grid = self.weight.shape
-        check_stored(weight, key, (channels,), 'filter')
+        check_stored(weight, key, (channels,), 'filter', axes=len(grid))
         if list(weight.shape[1:]) != grid:
             logger.info('%s: resampled from %s to %s', key, tuple(weight.shape[1:]), tuple(grid))
             periodic = TRANSFORMS[self.transform].periodic
-            weight = resample_filter(weight, (grid[0], grid[1]), periodic)
+            weight = resample_filter(weight, tuple(grid), periodic)
         return weight
 
 

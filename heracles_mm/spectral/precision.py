@@ -7,6 +7,14 @@ from torch import Tensor
 
 from heracles_mm.errors import UsageError
 
+NAMES = {
+    (-2, -1): ('H and W', '(..., H, W)'),
+    (-3, -2): ('H and W', '(..., H, W, C)'),
+    (-1,): ('T', '(..., T)'),
+    (-2,): ('T', '(..., T, C)'),
+}
+"""Transformed axes, counted from the end -> what they and the whole tensor are called."""
+
 
 def check_real(x: Tensor, least_dims: int = 2, axes: tuple[int, ...] = (-2, -1)) -> None:
     """Refuse what has no transform over ``axes``, counted from the end.
@@ -20,12 +28,12 @@ def check_real(x: Tensor, least_dims: int = 2, axes: tuple[int, ...] = (-2, -1))
         raise UsageError(
             f'expected a real floating-point tensor, got {what}: convert with .float()'
         )
-    names = '(..., H, W)' if axes == (-2, -1) else '(..., H, W, C)'
+    sides, names = NAMES.get(axes, NAMES[-2, -1])
     least_dims = max(least_dims, *(-axis for axis in axes), 0)
     if x.dim() < least_dims:
         raise UsageError(f'expected at least {least_dims} dimensions {names}, got {tuple(x.shape)}')
     if any(x.shape[axis] == 0 for axis in axes):
-        raise UsageError(f'expected H and W of at least 1, got shape {tuple(x.shape)}')
+        raise UsageError(f'expected {sides} of at least 1, got shape {tuple(x.shape)}')
 
 
 def check_map(x: Tensor, channels: int) -> None:

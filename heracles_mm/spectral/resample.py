@@ -5,10 +5,12 @@ from torch import Tensor
 
 from heracles_mm.spectral.precision import at_least_float32, no_autocast
 from heracles_mm.spectral.tables import lerp_hold_matrix, lerp_wrap_matrix, table
+from heracles_mm.spectral.transforms import multiply
 
 
-def resample_filter(weight: Tensor, grid: tuple[int, int], periodic: bool) -> Tensor:
-    """Move a frequency response ``weight`` (..., H, W) to the bins of ``grid``.
+def resample_filter(weight: Tensor, grid: tuple[int, ...], periodic: bool) -> Tensor:
+    """Move a frequency response ``weight``, (..., H, W) or of a series (..., T), to the bins of
+    ``grid``.
 
     Bin k of n stands for the frequency k / n in cycles per pixel (half cycles for a cosine axis),
     so the response is read at the same frequencies per *pixel* by linear interpolation: an object
@@ -24,14 +26,13 @@ def resample_filter(weight: Tensor, grid: tuple[int, int], periodic: bool) -> Te
     Returns:
         (..., *grid) in the dtype of ``weight``, differentiable.
     """
-    if weight.shape[-2:] == grid:
+    if weight.shape[-len(grid) :] == grid:
         return weight
     builder = lerp_wrap_matrix if periodic else lerp_hold_matrix
     with no_autocast(weight):
         y = at_least_float32(weight)
-        rows = table(builder, y, y.shape[-2], grid[0])  # (H', H)
-        columns = table(builder, y, y.shape[-1], grid[1])  # (W', W)
-        y = rows @ y @ columns.mT
+        for axis, size in zip(range(-len(grid), 0), grid):
+            y = multiply(table(builder, y, y.shape[axis], size), y, axis)
     return y.to(weight.dtype)
 
 

@@ -46,19 +46,23 @@ class OnAnyGrid(nn.Module, ABC):
         """
 
 
-def check_stored(weight: Tensor, key: str, leading: tuple[int, ...], owner: str) -> None:
-    """Refuse a stored tensor that cannot be a weight (*leading, H, W) of ``owner``.
+def check_stored(
+    weight: Tensor, key: str, leading: tuple[int, ...], owner: str, axes: int = 2
+) -> None:
+    """Refuse a stored tensor that cannot be a weight (*leading, H, W) of ``owner``, or, of one with
+    a single axis, (*leading, T).
 
     Raises:
         ShapeError: wrong shape; the messages name ``key``.
         ValueError: not real floating-point, NaN or infinity.
     """
     count = len(leading)
-    if weight.dim() != count + 2 or weight.shape[:count] != leading or weight.numel() == 0:
+    if weight.dim() != count + axes or weight.shape[:count] != leading or weight.numel() == 0:
         taken = ', '.join(str(size) for size in leading)
+        any_size = 'H, W) with any H and W' if axes == 2 else 'T) with any T'
         raise ShapeError(
             f'{key}: the checkpoint has shape {tuple(weight.shape)}, this {owner} takes '
-            f'({taken}, H, W) with any H and W'
+            f'({taken}, {any_size}'
         )
     if not weight.is_floating_point():
         raise UsageError(f'{key}: expected a real floating-point tensor, got {weight.dtype}')

@@ -1,10 +1,11 @@
-"""Orthonormal 2-D cosine and Hartley transforms over two neighbouring axes, at any size.
+"""Orthonormal cosine and Hartley transforms over one axis or two neighbouring ones, at any size.
 
-Each function takes a real tensor, (..., H, W) or with ``axes=(-3, -2)`` (..., H, W, C), computes in
-float32 (float64 stays float64) outside autocast and returns the shape and dtype it was given. All
-are linear and orthogonal: Parseval holds and the adjoint is the inverse. Axes up to a measured
-limit go through a matrix product with a cached table, longer ones through an FFT; both give the
-same numbers.
+Each function takes a real tensor: of maps (..., H, W) or, with ``axes=(-3, -2)``, (..., H, W, C),
+of series (..., T) with ``axes=(-1,)`` or (..., T, C) with ``axes=(-2,)``. It computes in float32
+(float64 stays float64) outside autocast and returns the shape and dtype it was given. All are
+linear and orthogonal: Parseval holds and the adjoint is the inverse. Axes up to a measured limit go
+through a matrix product with a cached table, longer ones through an FFT; both give the same
+numbers.
 
 float32 results are within 1e-5 (relative, in norm) of float64 unless the user lets CUDA round
 matrix products to TF32 (``torch.backends.cuda.matmul.allow_tf32``, off by default).
@@ -21,8 +22,9 @@ from heracles_mm.spectral import tables
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.tables import table
 
-Axes = tuple[int, int]
-"""Where H and W stand, counted from the end: (-2, -1), or (-3, -2) with the channels after them."""
+Axes = tuple[int, ...]
+"""Where H and W, or T alone, stand, counted from the end: (-2, -1) or (-1,), and one before that
+with the channels after them."""
 
 DCT_MATMUL_LIMIT = 1024
 DHT_MATMUL_LIMIT = 64
@@ -34,7 +36,22 @@ beyond."""
 
 
 def dct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
-    """2-D DCT-II of ``x``, orthonormal (``scipy.fft.dctn``, type 2, norm ortho)."""
+    """2-D DCT-II of ``x``: :func:`dctn` over H and W."""
+    return dctn(x, axes)
+
+
+def idct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
+    """2-D DCT-III of ``x``: the inverse of :func:`dct2`."""
+    return idctn(x, axes)
+
+
+def dht2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
+    """2-D Hartley transform of ``x``: :func:`dhtn` over H and W."""
+    return dhtn(x, axes)
+
+
+def dctn(x: Tensor, axes: Axes) -> Tensor:
+    """DCT-II of ``x``, orthonormal (``scipy.fft.dctn``, type 2, norm ortho)."""
     check_real(x, axes=axes)
     with no_autocast(x):
         y = at_least_float32(x)
@@ -42,12 +59,12 @@ def dct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
             if x.shape[axis] > DCT_MATMUL_LIMIT:
                 y = _dct(y.movedim(axis, -1)).movedim(-1, axis)
             else:
-                y = _multiply(_table(tables.dct_matrix, y, axis), y, axis)
+                y = multiply(_table(tables.dct_matrix, y, axis), y, axis)
     return y.to(x.dtype)
 
 
-def idct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
-    """2-D DCT-III of ``x``, orthonormal: the inverse of :func:`dct2`."""
+def idctn(x: Tensor, axes: Axes) -> Tensor:
+    """DCT-III of ``x``, orthonormal: the inverse of :func:`dctn`."""
     check_real(x, axes=axes)
     with no_autocast(x):
         y = at_least_float32(x)
@@ -55,34 +72,34 @@ def idct2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
             if x.shape[axis] > DCT_MATMUL_LIMIT:
                 y = _idct(y.movedim(axis, -1)).movedim(-1, axis)
             else:
-                y = _multiply(_table(tables.dct_matrix, y, axis).mT, y, axis)
+                y = multiply(_table(tables.dct_matrix, y, axis).mT, y, axis)
     return y.to(x.dtype)
 
 
-def dht2(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
-    """2-D Hartley transform of ``x``, orthonormal: Re F - Im F of the 2-D DFT F.
+def dhtn(x: Tensor, axes: Axes) -> Tensor:
+    """Hartley transform of ``x``, orthonormal: Re F - Im F of the DFT F.
 
-    The kernel is cas(a + b), cas t = cos t + sin t (not the separable cas a cas b); the transform
-    is its own inverse (Bracewell 1986).
+    The kernel is cas a, cas t = cos t + sin t, and over two axes cas(a + b), not the separable
+    cas a cas b; the transform is its own inverse (Bracewell 1986).
     """
     check_real(x, axes=axes)
     with no_autocast(x):
         y = at_least_float32(x)
         longest = max(x.shape[axis] for axis in axes)
-        y = _dht2_fft(y, axes) if longest > DHT_MATMUL_LIMIT else _dht2_matmul(y, axes)
+        y = _dht_fft(y, axes) if longest > DHT_MATMUL_LIMIT else _dht_matmul(y, axes)
     return y.to(x.dtype)
 
 
 def reverse_frequencies(x: Tensor, axes: Axes = (-2, -1)) -> Tensor:
-    """``x(-f)``: both frequency axes negated modulo their length."""
-    return x.flip(axes).roll((1, 1), axes)
+    """``x(-f)``: each frequency axis negated modulo its length."""
+    return x.flip(axes).roll((1,) * len(axes), axes)
 
 
 def _table(builder: tables.Builder, x: Tensor, axis: int) -> Tensor:
     return table(builder, x, x.shape[axis])
 
 
-def _multiply(matrix: Tensor, x: Tensor, axis: int) -> Tensor:
+def multiply(matrix: Tensor, x: Tensor, axis: int) -> Tensor:
     """``matrix`` (n, n) on one axis of ``x``, which is never transposed for it."""
     if axis == -1:
         return x @ matrix.mT
@@ -112,19 +129,24 @@ def _idct(x: Tensor) -> Tensor:
     return torch.stack((ordered[..., :half], odd), dim=-1).flatten(-2)[..., :n]
 
 
-def _dht2_matmul(x: Tensor, axes: Axes) -> Tensor:
-    """cas(a + b) = cos a cas b + sin a cas(-b): two products along W, two along H."""
-    h, w = axes
-    plus = _multiply(_table(tables.cas_matrix, x, w), x, w)
-    minus = _multiply(_table(tables.cas_reversed_matrix, x, w), x, w)
-    cosine, sine = _table(tables.cos_matrix, x, h), _table(tables.sin_matrix, x, h)
-    return _multiply(cosine, plus, h) + _multiply(sine, minus, h)
+def _dht_matmul(x: Tensor, axes: Axes) -> Tensor:
+    """Over one axis a product; cas(a + b) = cos a cas b + sin a cas(-b) over two: two products
+    along W, two along H."""
+    *first, last = axes
+    plus = multiply(_table(tables.cas_matrix, x, last), x, last)
+    for axis in first:
+        minus = multiply(_table(tables.cas_reversed_matrix, x, last), x, last)
+        cosine, sine = _table(tables.cos_matrix, x, axis), _table(tables.sin_matrix, x, axis)
+        plus = multiply(cosine, plus, axis) + multiply(sine, minus, axis)
+    return plus
 
 
-def _dht2_fft(x: Tensor, axes: Axes) -> Tensor:
+def _dht_fft(x: Tensor, axes: Axes) -> Tensor:
     """Re F - Im F from the half spectrum; the other half is Re F(-f) + Im F(-f)."""
-    h, w = axes
-    z = torch.fft.rfft2(x, dim=axes, norm='ortho')  # W // 2 + 1 frequencies along w
-    count = (x.shape[w] + 1) // 2 - 1
-    other = (z.real + z.imag).narrow(w, 1, count).flip(axes).roll(1, h)
-    return torch.cat((z.real - z.imag, other), dim=w)
+    *first, last = axes
+    z = torch.fft.rfftn(x, dim=axes, norm='ortho')  # W // 2 + 1 frequencies along the last axis
+    count = (x.shape[last] + 1) // 2 - 1
+    other = (z.real + z.imag).narrow(last, 1, count).flip(axes)
+    for axis in first:
+        other = other.roll(1, axis)
+    return torch.cat((z.real - z.imag, other), dim=last)

@@ -14,14 +14,20 @@ from torch import Tensor
 from heracles_mm.backbones.pyramid import Pyramid
 from heracles_mm.checkpoints import load_weights
 from heracles_mm.errors import UserError
+from heracles_mm.forecasting.series_backbone import SeriesBackbone
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 """Of a config whose preprocessor names none."""
 
 
-def trained_backbone(cfg: Config, checkpoint: str | None) -> Pyramid:
+def trained_backbone(cfg: Config, checkpoint: str | None, series: bool = False) -> Any:
     """Build a config's backbone in eval mode, with the weights of a checkpoint of the whole model
     or of the backbone, or fresh ones.
+
+    Args:
+        cfg: of any library.
+        checkpoint: file or URL, or None.
+        series: a backbone over series will do too.
 
     Raises:
         UserError: the config has no backbone of this package.
@@ -33,10 +39,11 @@ def trained_backbone(cfg: Config, checkpoint: str | None) -> Pyramid:
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     MMLogger.get_instance('trained_backbone', log_level='WARNING')  # a complete load is silent
     backbone = MODELS.build({**part, 'init_cfg': None})
-    if not isinstance(backbone, Pyramid):
+    if not isinstance(backbone, (Pyramid, SeriesBackbone) if series else Pyramid):
+        what = 'over pictures or series' if series else 'over pictures'
         raise UserError(
-            f'the config {cfg.filename} has a {type(backbone).__name__}: these pictures need a '
-            'backbone of this package'
+            f'the config {cfg.filename} has a {type(backbone).__name__}: this needs a backbone of '
+            f'this package {what}'
         )
     if checkpoint:
         load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)

@@ -17,7 +17,7 @@ def listed(capsys, *args: str) -> list[dict]:
 def test_the_tasks_share_out_all_configs(capsys):
     everything = listed(capsys)
     assert sorted(config['name'] for config in everything) == config_names()
-    tasks = ('classification', 'detection', 'segmentation')
+    tasks = ('classification', 'detection', 'forecasting', 'segmentation')
     parts = [listed(capsys, '--task', task) for task in tasks]
     assert [config for part in parts for config in part] == everything
     assert all(parts)

@@ -7,6 +7,8 @@ import torch
 from mmengine.structures import InstanceData, PixelData
 
 SIDE = 64
+SERIES = 3
+"""Columns of a CSV."""
 
 
 def pictures(count: int) -> list[torch.Tensor]:
@@ -72,5 +74,15 @@ def classification(count: int) -> dict:
     return dict(inputs=pictures(count), data_samples=samples)
 
 
-BATCHES = {'mmdet': detection, 'mmseg': segmentation, 'mmpretrain': classification}
+def forecasting(count: int) -> dict:
+    """Windows of several series."""
+    return dict(inputs=torch.randn(count, 96, SERIES), targets=torch.randn(count, 96, SERIES))
+
+
+BATCHES = {
+    'mmdet': detection,
+    'mmengine': forecasting,
+    'mmpretrain': classification,
+    'mmseg': segmentation,
+}
 """``default_scope`` to the function that makes its batch."""

@@ -13,5 +13,5 @@ def made_folder(tmp_path_factory) -> Path:
     make_data(folder)
     with pytest.MonkeyPatch.context() as to:
         for name in ROOTS:
-            to.setenv(name, f'{folder}/')
+            to.setenv(name, f'{folder}/series.csv' if name == 'CSV' else f'{folder}/')
         yield folder

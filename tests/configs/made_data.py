@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from batches import SERIES
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 from signatures import registered
@@ -32,6 +33,8 @@ ROOTS = (
     'CAMVID_ROOT',
     'PICTURES',
     'TOKEN_LABELS',
+    'ETT_ROOT',
+    'CSV',
 )
 """Environment variables that move a config's data."""
 
@@ -49,13 +52,16 @@ def make_data(folder: Path) -> None:
     nothing = json.dumps(dict(images=[], annotations=[], categories=[]))
     for name in ('instances_val2017.json', 'val.json'):  # of COCO and Penn-Fudan
         (folder / 'annotations' / name).write_text(nothing)
+    series = _series()
+    for name in ('ETTh1.csv', 'ETTh2.csv', 'series.csv'):
+        (folder / name).write_text(series)
 
 
 @contextmanager
 def made_data(cfg: Config, folder: Path) -> Iterator[None]:
     """Inside, the data sets of ``cfg`` list the picture in ``folder`` instead of their own."""
     with registered(DATASETS, cfg) as data_sets, pytest.MonkeyPatch.context() as to:
-        for split in ('train', 'val', 'test'):
+        for split in ('train', 'val', 'test') if cfg.default_scope != 'mmengine' else ():
             data_set = data_sets.get(cfg[f'{split}_dataloader'].dataset.type)
             to.setattr(data_set, 'load_data_list', lambda self: _listed(self, folder))
         for task in ('detection', 'segmentation'):  # 1600 scenes would take minutes
@@ -84,6 +90,15 @@ def _listed(data_set: Any, folder: Path) -> list[dict]:
         seg_fields=[],
     )
     return [picture] * PICTURES
+
+
+def _series() -> str:
+    """A CSV of 20 months of 30 days, hourly."""
+    rows = 20 * 30 * 24
+    times = np.datetime64('2016-07-01', 's') + np.arange(rows) * np.timedelta64(3600, 's')
+    values = np.random.default_rng(0).standard_normal((rows, SERIES)).cumsum(0).round(3)
+    lines = (f'{time},{",".join(map(str, row))}' for time, row in zip(times, values))
+    return '\n'.join(['date,a,b,c', *lines])
 
 
 def _picture() -> np.ndarray:

@@ -64,7 +64,8 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
         wrapper = runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner.scale_lr(wrapper, runner.auto_scale_lr)
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
-        assert runner.test_loop.dataloader.dataset.pipeline.transforms
+        test_set = runner.test_loop.dataloader.dataset
+        assert cfg.default_scope == 'mmengine' or test_set.pipeline.transforms  # series have none
         if 'tta_model' in cfg:
             _build_test_time_augmentation(runner.cfg, runner.model)
         runner.model.train()
@@ -96,7 +97,7 @@ def _reduced(cfg: Config) -> Config:
     cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
     for part in (cfg.model.get('train_cfg'), cfg.model.get('test_cfg')):
         _limit(part)
-    if 'size' in cfg.model.data_preprocessor:  # mmseg pads to it
+    if 'size' in cfg.model.get('data_preprocessor', ()):  # mmseg pads to it
         cfg.model.data_preprocessor.size = (SIDE, SIDE)
     if 'auto_scale_lr' in cfg:  # as --auto-scale-lr
         cfg.auto_scale_lr.enable = True

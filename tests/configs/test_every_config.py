@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from batches import SIDE
+from batches import SERIES, SIDE
 from mmengine.config import Config
 from one_run import OneRun, run_once
 from unused import unused_options
@@ -19,6 +19,7 @@ FILES = [*CONFIGS, *sorted((FOLDER / '_base_').rglob('*.py'))]
 METHODS = {
     'Cascade Mask R-CNN': ('cascade_mask_rcnn_', 'CascadeRCNN'),
     'Classifier': ('', 'LinearClsHead'),
+    'Forecaster': ('', 'Forecaster'),
     'GFL': ('gfl_', 'GFL'),
     'Mask R-CNN': ('mask_rcnn_', 'MaskRCNN'),
     'RetinaNet': ('retinanet_', 'RetinaNet'),
@@ -34,11 +35,14 @@ DATA = {
     'CIFAR-100': 'CIFAR100',
     'COCO': 'CocoDataset',
     'CamVid': 'BaseSegDataset',
+    'ETTh1': 'SeriesDataset',
+    'ETTh2': 'SeriesDataset',
     'Flowers-102': 'Flowers102',
     'ImageNet-1k': 'ImageNet',
     'Imagenette': 'CustomDataset',
     'Penn-Fudan': 'CocoDataset',
     'Stanford Cars': 'StanfordCars',
+    'a CSV of series': 'SeriesDataset',
     'a folder of pictures': 'CustomDataset',
     'embedded product photos': 'PartsDataset',
     'embedded scenes': 'Scenes(Seg)?Dataset',
@@ -91,6 +95,9 @@ def test_it_predicts(config, run, listed):
         assert found.bboxes.max() <= SIDE
         assert ('masks' in found) == ('Mask R-CNN' in listed.method)
         assert 'masks' not in found or found.masks.shape[1:] == (SIDE, SIDE)
+    elif config.default_scope == 'mmengine':
+        assert result['forecast'].shape == (config.model.horizon, SERIES)
+        assert result['forecast'].isfinite().all()
     elif config.default_scope == 'mmseg':
         classes = config.model.decode_head.num_classes
         assert result.seg_logits.data.shape == (classes, SIDE, SIDE)
@@ -101,6 +108,11 @@ def test_it_predicts(config, run, listed):
 
 
 def test_its_pipelines_give_pictures_and_its_heads_know_its_classes(config, run):
+    if config.default_scope == 'mmengine':
+        for item in (run.train_item, run.val_item):
+            assert item['inputs'].shape == (config.model.backbone.look_back, SERIES)
+            assert item['targets'].shape == (config.model.horizon, SERIES)
+        return
     for item in (run.train_item, run.val_item):
         assert item['inputs'].dtype == torch.uint8
         assert item['inputs'].shape[0] == 3
@@ -134,11 +146,15 @@ def test_every_name_in_a_file_is_used(path):
 def test_its_metafile_names_its_method_backbone_and_data(config, listed):
     start, made_by = METHODS[listed.method]
     family, arch = listed.backbone.lower().split('-', 1)
-    assert listed.name.startswith(f'{start}{family}_{arch.replace("-", "_")}_')
     assert f"'{made_by}'" in str(config.model.to_dict())
     backbone = config.model.backbone
-    assert backbone.type.removeprefix('mmpretrain.').lower() == family
-    assert backbone.arch == arch or family == 'convnext'  # a peer's sizes stand in its config
+    if arch == 'series':  # whose sizes stand in its config, and so do a peer's
+        assert listed.name.startswith(f'{family}_')
+        assert backbone.type.lower() == f'{family}{arch}'
+    else:
+        assert listed.name.startswith(f'{start}{family}_{arch.replace("-", "_")}_')
+        assert backbone.type.removeprefix('mmpretrain.').lower() == family
+        assert backbone.arch == arch or family == 'convnext'
     data, _, size = listed.data.partition(' at ')
     assert re.fullmatch(DATA[data], config.train_dataloader.dataset.type)
     if size:
@@ -148,7 +164,7 @@ def test_its_metafile_names_its_method_backbone_and_data(config, listed):
 def test_its_metafile_states_its_recipe(config, listed):
     length, unit, *more = listed.schedule.split()
     assert config.train_cfg[f'max_{unit.replace("iterations", "iters")}'] == int(length)
-    crops = 'RandomCrop' in str(config.train_dataloader.dataset.pipeline)
+    crops = 'RandomCrop' in str(config.train_dataloader.dataset.get('pipeline'))
     assert ' '.join(more) == ('with multi-scale crops' if unit == 'epochs' and crops else '')
     processes = config.get('auto_scale_lr', {}).get('base_batch_size', 0)
     assert listed.batch == (processes or config.train_dataloader.batch_size)
@@ -187,6 +203,7 @@ PLACES = {
     'heracles_nano_imagenette': ('IMAGENETTE_ROOT', 'data/imagenette/'),
     'mask_rcnn_heracles_nano_pennfudan': ('PENN_FUDAN_ROOT', 'data/penn_fudan/'),
     'upernet_heracles_nano_camvid': ('CAMVID_ROOT', 'data/camvid/'),
+    'heracles_etth1': ('ETT_ROOT', 'data/ett/'),
 }
 
 

@@ -19,6 +19,7 @@ TASKS = {
     'Token-label classifier': ['Image Classification'],
     'UperNet': ['Semantic Segmentation'],
     'Semantic FPN': ['Semantic Segmentation'],
+    'Forecaster': ['Time Series Forecasting'],
     'RetinaNet': ['Object Detection'],
     'GFL': ['Object Detection'],
     'Mask R-CNN': ['Object Detection', 'Instance Segmentation'],
@@ -43,8 +44,9 @@ def test_a_metafile_holds_the_models_of_its_family_and_kind(metafile):
     for model in METAFILES[metafile]['Models']:
         assert model['In Collection'] == collection['Name']
         assert f'{family}_' in model['Name']
-        classifies = model['Results'][0]['Task'] == 'Image Classification'
-        assert classifies == (kind != 'dense')
+        task = model['Results'][0]['Task']
+        assert (task == 'Image Classification') == (kind == '')
+        assert (task == 'Time Series Forecasting') == (kind == 'series')
 
 
 @pytest.mark.parametrize('name', MODELS)

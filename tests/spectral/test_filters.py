@@ -157,3 +157,32 @@ def test_a_stored_filter_that_cannot_be_used_is_refused(weight, message, strict)
 def test_unknown_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         SpectralFilter(2, (4, 4), **options)
+
+
+@pytest.mark.parametrize('kind', KINDS, ids=str)
+@pytest.mark.parametrize('length', [10, 7, 40])
+def test_a_filter_of_series_is_that_of_maps_of_one_row(kind, length):
+    """With the same weights, at their own length and at others."""
+    series, maps = make(*kind, grid=(10,)), make(*kind, grid=(1, 10))
+    maps.weight.data = series.weight.data[:, None]
+    x = torch.randn(2, 3, length, dtype=torch.float64)
+    expected = maps(x[:, :, None])[:, :, 0]
+    torch.testing.assert_close(series(x), expected)
+    torch.testing.assert_close(series(x.mT, channels_last=True), expected.mT)
+
+
+def test_a_stored_filter_of_series_is_resampled_on_load_and_one_of_maps_refused():
+    old, new = make('cosine', 'gate', grid=(12,)), make('cosine', 'gate', grid=(42,))
+    new.load_state_dict(old.state_dict())
+    x = torch.randn(2, 3, 42, dtype=torch.float64)
+    torch.testing.assert_close(new(x), old(x))
+    with pytest.raises(RuntimeError, match=r'this filter takes \(3, T\) with any T'):
+        new.load_state_dict(make('cosine', 'gate').state_dict())
+
+
+@pytest.mark.parametrize('kind', KINDS, ids=str)
+@pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
+def test_a_trace_of_a_filter_of_series_refuses_another_length(kind):
+    traced = torch.jit.trace(make(*kind, grid=(10,)), torch.randn(1, 3, 10, dtype=torch.float64))
+    with pytest.raises(Exception, match='tables of maps of 10 positions and got 12'):
+        traced(torch.randn(1, 3, 12, dtype=torch.float64))

@@ -8,7 +8,16 @@ import torch_dct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heracles_mm.spectral import dct2, dht2, idct2, reverse_frequencies, transforms
+from heracles_mm.spectral import (
+    dct2,
+    dctn,
+    dht2,
+    dhtn,
+    idct2,
+    idctn,
+    reverse_frequencies,
+    transforms,
+)
 
 # Odd, even, prime, powers of two, 1, and both sides of where the routes change.
 SIZES = [
@@ -20,11 +29,11 @@ INVERSES = [(dct2, idct2), (idct2, dct2), (dht2, dht2)]
 ROUTES = {'matmul': 10**9, 'fft': 0}
 
 
-def dctn(x: torch.Tensor) -> np.ndarray:
+def scipy_dct(x: torch.Tensor) -> np.ndarray:
     return scipy.fft.dctn(x.double().numpy(), type=2, norm='ortho', axes=(-2, -1))
 
 
-def idctn(x: torch.Tensor) -> np.ndarray:
+def scipy_idct(x: torch.Tensor) -> np.ndarray:
     return scipy.fft.idctn(x.double().numpy(), type=2, norm='ortho', axes=(-2, -1))
 
 
@@ -33,7 +42,7 @@ def hartley(x: torch.Tensor) -> np.ndarray:
     return spectrum.real - spectrum.imag
 
 
-ORACLES = [(dct2, dctn), (idct2, idctn), (dht2, hartley)]
+ORACLES = [(dct2, scipy_dct), (idct2, scipy_idct), (dht2, hartley)]
 
 
 def relative_error(result: torch.Tensor, expected: np.ndarray) -> float:
@@ -174,3 +183,36 @@ def test_the_axes_may_stand_before_the_channels(transform, size):
 def test_too_few_axes_before_the_channels_are_refused():
     with pytest.raises(ValueError, match=r'at least 3 dimensions \(\.\.\., H, W, C\)'):
         dct2(torch.zeros(4, 5), (-3, -2))
+
+
+@pytest.mark.parametrize(
+    ('transform', 'oracle'), [(dctn, scipy_dct), (idctn, scipy_idct), (dhtn, hartley)]
+)
+@pytest.mark.parametrize('length', [1, 2, 7, 12, 42, 65, 1031])
+@pytest.mark.usefixtures('route')
+def test_over_one_axis_a_series_is_a_map_of_one_row(transform, oracle, length):
+    """The transform of a row of one number is that number, so both are the same mathematics."""
+    x = torch.randn(3, length, dtype=torch.float64)
+    expected = oracle(x[:, None])[:, 0]
+    assert relative_error(transform(x, (-1,)), expected) < 1e-13
+    assert relative_error(transform(x.mT[None], (-2,))[0].mT, expected) < 1e-13
+
+
+def test_the_frequencies_of_a_series_are_negated_alike():
+    x = torch.randn(3, 8, dtype=torch.float64)
+    axes = (-1,)
+    torch.testing.assert_close(
+        dhtn(reverse_frequencies(x, axes), axes), reverse_frequencies(dhtn(x, axes), axes)
+    )
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        (torch.zeros(4), r'at least 2 dimensions \(\.\.\., T, C\)'),
+        (torch.zeros(2, 0, 4), 'expected T of at least 1'),
+    ],
+)
+def test_what_is_no_series_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        dctn(wrong, (-2,))

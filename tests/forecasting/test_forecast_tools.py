@@ -1,0 +1,202 @@
+"""A CSV of one's own: trained, resumed, tested, forecast, drawn, exported; no mistake is more than
+a line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_series import HOUR, times_of, walks, write_csv
+from mmengine.logging import MMLogger
+
+from heracles_mm.cli import export_onnx, forecast, get_flops, test, train, visualize
+from heracles_mm.data_checks import content
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = str(ROOT / 'configs' / 'heracles_csv.py')
+ROWS = 700
+SMALL = ['--cfg-options', 'train_dataloader.batch_size=64', 'model.backbone.dim=8']
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process_state():
+    """Loggers keep the stdout of their time; data_checks remembers what it has checked."""
+    MMLogger._instance_dict.clear()
+    content._checked.clear()
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where a run of two epochs has left its checkpoints."""
+    folder = tmp_path_factory.mktemp('run')
+    write_csv(folder / 'load.csv', 40 + 10 * walks(ROWS, 2), ['load', 'wind'])
+    with pytest.MonkeyPatch.context() as to:
+        to.chdir(folder)
+        _set_environment(to)
+        assert train.main([CONFIG, '--work-dir', 'run', *SMALL]) == 0
+    return folder
+
+
+def _set_environment(to: pytest.MonkeyPatch) -> None:
+    for name, value in dict(CSV='load.csv', LOOK_BACK='48', HORIZON='24', LOCAL_RANK='0').items():
+        to.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def inside(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    _set_environment(monkeypatch)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(folder):
+    options = [*SMALL, 'train_cfg.max_epochs=1']
+    assert train.main([CONFIG, '--work-dir', 'again', *options]) == 0
+    assert train.main([CONFIG, '--work-dir', 'again', '--resume', *SMALL]) == 0
+    first, second = (
+        torch.load(folder / name / 'epoch_2.pth')['state_dict'] for name in ('run', 'again')
+    )
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_test_prints_the_errors(folder, capsys):
+    assert test.main([CONFIG, 'run/epoch_2.pth', '--work-dir', 'test', '--json', *SMALL]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert 0 < found['forecast/mae'] < 2
+    assert found['forecast/mse_units'] > found['forecast/mse']  # of values ten times as large
+
+
+def test_a_forecast_follows_the_file_in_its_units(folder):
+    out = ['--out', 'next.csv', '--picture', 'next.png']
+    assert forecast.main(['run/epoch_2.pth', 'load.csv', *out]) == 0
+    header, *rows = Path('next.csv').read_text().splitlines()
+    assert header == 'date,load,wind'
+    assert len(rows) == 24
+    times = [np.datetime64(row.split(',')[0], 's') for row in rows]
+    assert times == (times_of(ROWS + 24)[ROWS:]).tolist()
+    values = np.array([row.split(',')[1:] for row in rows], float)
+    # walks of steps of 1 around a day's wave of 10: the mean of the next day is near the last one's
+    last = (40 + 10 * walks(ROWS, 2))[-24:].mean(0)
+    np.testing.assert_allclose(values.mean(0), last, atol=10)
+    assert Path('next.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_the_columns_are_found_by_their_names(folder):
+    """In whatever order a file has them, and with others beside."""
+    values = 40 + 10 * walks(ROWS, 2)
+    swapped = np.concatenate((values[:, ::-1], values[:, :1] * 0), axis=1)
+    write_csv(folder / 'other.csv', swapped, ['wind', 'load', 'flag'])
+    for name in ('load', 'other'):
+        assert forecast.main(['run/epoch_2.pth', f'{name}.csv', '--out', f'of_{name}.csv']) == 0
+    assert Path('of_load.csv').read_bytes() == Path('of_other.csv').read_bytes()
+
+
+def test_filters_are_drawn_over_hours(folder):
+    argv = ['filters', CONFIG, 'run/epoch_2.pth', '--out', 'filters.svg', *SMALL]
+    assert visualize.main(argv) == 0
+    assert 'period, hours' in Path('filters.svg').read_text()
+
+
+def test_it_is_exported_for_windows_of_one_column(folder, capsys):
+    argv = [
+        CONFIG,
+        'run/epoch_2.pth',
+        '--out',
+        'f.pt2',
+        '--format',
+        'torch_export',
+        '--rounds',
+        '0',
+    ]
+    assert export_onnx.main([*argv, '--dynamic-batch', '--json', *SMALL]) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report['outputs'] == {'forecast': [1, 24]}
+    assert report['preprocessing']['columns'] == ['load', 'wind']
+    module = torch.export.load('f.pt2').module()
+    assert module(torch.randn(5, 48)).shape == (5, 24)
+
+
+MISTAKES = {
+    'no csv': (['run/epoch_2.pth', 'absent.csv'], 'absent.csv cannot be read: No such file'),
+    'short': (
+        ['run/epoch_2.pth', 'short.csv'],
+        'short.csv has 40 rows and a forecast is made from',
+    ),
+    'another step': (['run/epoch_2.pth', 'daily.csv'], 'trained on rows 3600 seconds apart'),
+    'a column gone': (['run/epoch_2.pth', 'one.csv'], "one.csv has no column 'wind'"),
+    'of pictures': (['pictures.pth', 'load.csv'], 'does not say which columns it forecasts'),
+    'no config': (
+        ['bare.pth', 'load.csv'],
+        'bare.pth: the checkpoint carries no config: give its config with --config',
+    ),
+    'a stranger': (['hostile.pth', 'load.csv'], 'is of no Forecaster with a backbone of'),
+    'suffix': (['run/epoch_2.pth', 'load.csv', '--out', 'x.txt'], 'must end in .csv, not x.txt'),
+    'picture': (['run/epoch_2.pth', 'load.csv', '--picture', 'x.jpg'], 'must end in .png or .svg'),
+}
+
+
+@pytest.mark.parametrize('case', MISTAKES)
+def test_a_mistake_is_one_line_and_leaves_no_file(case, folder, capsys):
+    values = walks(60, 2)
+    write_csv(folder / 'short.csv', values[:40], ['load', 'wind'])
+    write_csv(folder / 'daily.csv', values, ['load', 'wind'], times_of(60, 24 * HOUR))
+    write_csv(folder / 'one.csv', values[:, :1], ['load'])
+    whole = torch.load('run/epoch_2.pth')
+    info = {'dataset_meta': whole['meta']['dataset_meta']}
+    hostile = "model = dict(type='Forecaster', horizon=1, backbone=dict(type='os.system'))"
+    for name, meta in dict(pictures={}, bare=info, hostile={**info, 'cfg': hostile}).items():
+        torch.save({'state_dict': whole['state_dict'], 'meta': meta}, f'{name}.pth')
+    before = sorted(folder.rglob('*'))
+    argv, message = MISTAKES[case]
+    out = [] if '--out' in argv else ['--out', 'made.csv']
+    assert forecast.main([*argv, *out]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('forecast: error: ')
+    assert message in line
+    assert sorted(folder.rglob('*')) == before
+
+
+def test_a_published_checkpoint_forecasts_with_its_config(folder):
+    """Which has the columns and their scale, and no config."""
+    whole = torch.load('run/epoch_2.pth')
+    kept = {'dataset_meta': whole['meta']['dataset_meta']}
+    torch.save({'state_dict': whole['state_dict'], 'meta': kept}, 'published.pth')
+    config = Path('small.py')
+    config.write_text(f"_base_ = '{CONFIG}'\nmodel = dict(backbone=dict(dim=8))\n")
+    argv = ['published.pth', 'load.csv', '--out', 'of_published.csv', '--config', str(config)]
+    assert forecast.main(argv) == 0
+    assert forecast.main(['run/epoch_2.pth', 'load.csv', '--out', 'of_whole.csv']) == 0
+    assert Path('of_published.csv').read_bytes() == Path('of_whole.csv').read_bytes()
+
+
+def test_what_is_of_pictures_alone_says_so(capsys):
+    assert get_flops.main([CONFIG]) == 2
+    assert visualize.main(['receptive-field', CONFIG, '--out', 'maps.png']) == 2
+    flops, maps = capsys.readouterr().err.splitlines()
+    assert flops.endswith('forecasts series: what is counted is the work on pictures')
+    assert maps.endswith('this needs a backbone of this package over pictures')
+
+
+RUNS = {
+    'no file': (dict(CSV='absent.csv'), 'absent.csv, which does not exist: set the environment'),
+    'a faulty file': (dict(CSV='faulty.csv'), "line 9 of faulty.csv has no value of 'load'"),
+    'too long': (dict(HORIZON='200'), 'takes 48 + 200: give a smaller look_back or horizon'),
+    'no number': (dict(HORIZON='day'), "from the environment variable HORIZON, which is 'day'"),
+}
+
+
+@pytest.mark.parametrize('case', RUNS)
+def test_data_that_cannot_train_are_one_line_before_anything_is_built(
+    case, folder, monkeypatch, capsys
+):
+    lines = Path('load.csv').read_text().splitlines()
+    lines[8] = f'{lines[8].split(",")[0]},,1'
+    Path('faulty.csv').write_text('\n'.join(lines))
+    variables, message = RUNS[case]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    work = folder / 'refused' / case.replace(' ', '_')
+    assert train.main([CONFIG, '--work-dir', str(work), *SMALL]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not [*work.rglob('*')]
