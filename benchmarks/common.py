@@ -17,12 +17,16 @@ Points = list[tuple[int, float]]  # (step, value)
 
 
 def options(doc: str | None, **defaults: object) -> argparse.Namespace:
-    """The command line's: one option of each default's type, or, of a list, several values."""
+    """The command line's: one option of each default's type, several values of a list, a flag of
+    False."""
     kind = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=doc, formatter_class=kind)
     for name, default in defaults.items():
-        several = dict(nargs='+', type=type(default[0])) if isinstance(default, list) else {}
-        settings = {'type': type(default), 'default': default, **several}
+        settings: dict = {'type': type(default), 'default': default}
+        if isinstance(default, list):
+            settings |= dict(nargs='+', type=type(default[0]))
+        elif default is False:
+            settings = dict(action='store_true')
         parser.add_argument(f'--{name.replace("_", "-")}', help='default: %(default)s', **settings)
     return parser.parse_args()
 

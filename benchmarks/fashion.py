@@ -29,13 +29,18 @@ def load(split: str, side: int) -> tuple[Tensor, Tensor]:
 class Classifier(nn.Module):
     """Mean of the backbone's last map, then a linear layer."""
 
+    bfloat16 = False
+    """Whether the backbone runs under bfloat16 autocast."""
+
     def __init__(self, backbone: nn.Module, channels: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = nn.Linear(channels, CLASSES)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self.head(self.backbone(pictures)[-1].mean((-2, -1)))
+        with torch.autocast('cpu', dtype=torch.bfloat16, enabled=self.bfloat16):
+            last = self.backbone(pictures)[-1]
+        return self.head(last.float().mean((-2, -1)))
 
 
 def train(

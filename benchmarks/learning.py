@@ -6,7 +6,7 @@ The baseline is mmpretrain's ConvNeXt at the same widths, without its layer scal
 so short a training back. This shows that each one learns; 500 pictures and so few steps rank
 nothing.
 
-    python benchmarks/learning.py [--seeds 0 1 2] [--picture docs/images/learning.png]
+    python benchmarks/learning.py [--seeds 0 1 2] [--picture docs/images/learning.png] [--bfloat16]
 """
 
 import argparse
@@ -61,11 +61,12 @@ def learn(model: nn.Module, args: argparse.Namespace, seed: int) -> Points:
 
 
 def main() -> None:
-    sizes = dict(steps=300, interval=50, batch_size=16, side=64, rate=1e-3)
+    sizes = dict(steps=300, interval=50, batch_size=16, side=64, rate=1e-3, bfloat16=False)
     args = options(__doc__, seeds=[0, 1, 2], picture=Path('docs/images/learning.png'), **sizes)
+    dtype = 'bfloat16' if args.bfloat16 else 'float32'
     print(
-        f'{args.side} px, {args.steps} steps of {args.batch_size}, AdamW {args.rate}, seeds '
-        f'{args.seeds}: accuracy on 500 val pictures, mean (lowest to highest); chance is 0.100'
+        f'{args.side} px, {args.steps} steps of {args.batch_size} in {dtype}, AdamW {args.rate}, '
+        f'seeds {args.seeds}: accuracy on 500 val pictures, mean (lowest to highest); chance 0.100'
     )
     means: dict[str, Points] = {}
     for name, make in MODELS.items():
@@ -73,7 +74,9 @@ def main() -> None:
         for seed in args.seeds:
             log(f'{name}, seed {seed}')
             torch.manual_seed(seed)
-            runs.append(learn(model := make(args.side), args, seed))
+            model = make(args.side)
+            model.bfloat16 = args.bfloat16
+            runs.append(learn(model, args, seed))
         size = sum(p.numel() for p in model.parameters())
         seconds = (time.perf_counter() - start) / len(args.seeds)
         print(f'\n{name}: {size:,} parameters, {seconds:.0f} s a run')

@@ -76,24 +76,30 @@ def random_boxes(count: int) -> Tensor:
     return torch.cat([start, start + 16 + 128 * torch.rand(count, 2)], dim=1)
 
 
-def cases() -> dict[str, tuple]:
-    """Operator -> a call of it and the tensors that it takes and that want gradients."""
+def cases(device: str = 'cpu') -> dict[str, tuple]:
+    """Operator -> a call of it and the tensors that it takes and that want gradients, the same
+    numbers on every device."""
     from mmcv import ops
 
     torch.manual_seed(0)
-    boxes, scores = random_boxes(1000), torch.rand(1000)
+
+    def on(tensor: Tensor) -> Tensor:
+        return tensor.to(device)
+
+    boxes, scores = on(random_boxes(1000)), on(torch.rand(1000))
     dets = torch.cat([boxes, scores[:, None]], dim=1)
-    rois, few = (torch.cat([torch.zeros(n, 1), random_boxes(n)], dim=1) for n in (512, 64))
-    maps, small = torch.randn(1, 256, 100, 168), torch.randn(2, 64, 64, 64)
-    offset, mask = torch.randn(2, 18, 64, 64), torch.rand(2, 9, 64, 64)
-    weight, scored = torch.randn(64, 64, 3, 3), torch.randn(20000, 80)
-    carafe = torch.randn(1, 64, 50, 84), torch.rand(1, 25, 100, 168)
+    rois, few = (on(torch.cat([torch.zeros(n, 1), random_boxes(n)], dim=1)) for n in (512, 64))
+    maps, small = on(torch.randn(1, 256, 100, 168)), on(torch.randn(2, 64, 64, 64))
+    offset, mask = on(torch.randn(2, 18, 64, 64)), on(torch.rand(2, 9, 64, 64))
+    weight, scored = on(torch.randn(64, 64, 3, 3)), on(torch.randn(20000, 80))
+    carafe = on(torch.randn(1, 64, 50, 84)), on(torch.rand(1, 25, 100, 168))
+    wide = on(torch.randn(2, 361, 20, 20))
 
     def soft(method: str) -> Tensor:
         return ops.soft_nms(boxes, scores, 0.3, method=method)[0]
 
     def focal(loss: Callable[..., Tensor], classes: int, x: Tensor) -> Tensor:
-        return loss(x, torch.arange(20000) % classes, 2.0, 0.25, None, 'sum')
+        return loss(x, on(torch.arange(20000)) % classes, 2.0, 0.25, None, 'sum')
 
     def modulated(x: Tensor, o: Tensor, m: Tensor, w: Tensor) -> Tensor:
         return ops.modulated_deform_conv2d(x, o, m, w, None, 1, 1)
@@ -110,7 +116,7 @@ def cases() -> dict[str, tuple]:
         'roi_pool': (lambda x: ops.roi_pool(x, few, 7, 1 / 8), maps),
         'deform_conv': (lambda *x: ops.deform_conv2d(*x, 1, 1), small, offset, weight),
         'modulated_deform_conv': (modulated, small, offset, mask, weight),
-        'psamask': (lambda x: ops.PSAMask('collect', (19, 19))(x), torch.randn(2, 361, 20, 20)),
+        'psamask': (lambda x: ops.PSAMask('collect', (19, 19))(x), wide),
         'carafe': (lambda *x: ops.carafe(*x, 5, 1, 2), *carafe),
         'sigmoid_focal_loss': (lambda x: focal(ops.sigmoid_focal_loss, 81, x), scored),
         'softmax_focal_loss': (lambda x: focal(ops.softmax_focal_loss, 80, x), scored),
@@ -143,7 +149,8 @@ def outcome(function: Callable[..., Tensor], *tensors: Tensor) -> list[Tensor]:
     if not leaves:
         return [output]
     weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(0))
-    return [output.detach(), *torch.autograd.grad(output, leaves, weights)]
+    gradients = torch.autograd.grad(output, leaves, weights.to(output.device))
+    return [output.detach(), *gradients]
 
 
 def difference(own: list[Tensor], theirs: list[Tensor]) -> float:

@@ -16,6 +16,7 @@ TASKS = {
     'Image Classification': 'classification',
     'Object Detection': 'detection',
     'Instance Segmentation': 'detection',
+    'Panoptic Segmentation': 'detection',
     'Semantic Segmentation': 'segmentation',
     'Time Series Forecasting': 'forecasting',
 }
@@ -33,6 +34,7 @@ class ListedConfig:
     data: str  # such as 'COCO' or 'Stanford Cars at 384 px'
     schedule: str  # such as '36 epochs with multi-scale crops'
     parameters: int  # of the whole model
+    flops: int | None  # multiply-adds of a picture, where the metafile has them
     batch: int  # pictures, or windows, of a step over all processes
     optimizer: str
     lr: float  # for that batch
@@ -92,6 +94,7 @@ def _listed(model: dict[str, Any]) -> ListedConfig:
         data=result['Dataset'] + size,
         schedule=schedule,
         parameters=facts['Parameters'],
+        flops=facts.get('FLOPs'),
         batch=facts['Batch Size'],
         optimizer=facts['Optimizer'],
         lr=facts['Learning Rate'],

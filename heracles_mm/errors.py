@@ -35,6 +35,10 @@ class DataError(UserError):
     """Data of a run are missing, damaged or do not fit."""
 
 
+class ModelFileError(UserError):
+    """An exported model is damaged, of another kind or release, or cannot run here."""
+
+
 class LabelMapError(DataError):
     """Label maps cannot be made, read or used."""
 

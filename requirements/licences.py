@@ -23,7 +23,10 @@ except ModuleNotFoundError:  # Python 3.10, where pytest brings it
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / 'docs' / 'licences.md'
-KNOWN = {'cuda-toolkit': 'none named: an empty package that asks for the nvidia ones'}
+KNOWN = {
+    'cuda-toolkit': 'none named: an empty package that asks for the nvidia ones',
+    'lvis': 'BSD-2-Clause, by its LICENSE file',
+}
 """What the metadata do not say."""
 HEAD = """# Licences of what the package needs
 

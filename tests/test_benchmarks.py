@@ -80,6 +80,25 @@ def test_mixer_cost_measures_both_families_beside_the_skeleton():
     assert lines[2].split()[3] == '1.00'
 
 
+@pytest.mark.slow
+def test_receptive_fields_are_drawn_of_every_model(tmp_path):
+    printed = run('receptive_fields.py', '--pictures', 1, '--stage', 1, '--out', tmp_path / 'f.png')
+    assert printed == ''
+    assert (tmp_path / 'f.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.slow
+def test_finetuning_memory_measures_adapters_beside_the_whole():
+    """States are two numbers for each trained one; what is stored of adapters is a part."""
+    pytest.importorskip('mmpretrain')
+    pytest.importorskip('peft', reason='LoRA needs peft, of the extra lora')
+    args = ['--config', 'heracles_nano_parts', '--side', 64, '--batch', 2, '--rows', 'full', 'LoRA']
+    *_, full, lora = run('finetuning_memory.py', *args).splitlines()
+    full, lora = ([cell.strip() for cell in row.split('|')[1:-1]] for row in (full, lora))
+    assert (full[0], full[2], lora[0]) == ('full', '100.0%', 'LoRA')
+    assert float(lora[4]) < float(full[4]) and float(lora[6]) < float(full[6])
+
+
 def test_custom_operator_compares_equal_mixers():
     args = ('--maps', '1x6x5x8', '--rounds', 1, '--backend', 'aot_eager')
     assert '1x6x5x8' in run('custom_operator.py', *args)
@@ -243,3 +262,30 @@ def test_padding_compares_batches(tmp_path, monkeypatch):
     assert alone.split()[-5:] == one_side.split()[-5:]
     assert len(maps) == 4
     assert all(' 0.0%' not in line for line in maps)  # padding changes every stage
+
+
+def test_gpu_check_runs_every_check_without_a_gpu(tmp_path):
+    """The path that a GPU will take, small, lest it fail there for a slip of the pen."""
+    pytest.importorskip('mmdet')
+    file = tmp_path / 'gpu.json'
+    printed = run('gpu_check.py', '--device', 'cpu', '--quick', '--json', file)
+    report = json.loads(file.read_text())
+    assert report['machine']['device'] == 'CPU'
+    checks = {each['check'] for each in report['findings']}
+    assert {'against float64', 'optimized', 'mmcv operators', 'with_cp', 'compiled'} < checks
+    assert {'demo', 'memory', '1x32, forward, bfloat16, eager'} < checks
+    assert ', 0 of them bad' in printed
+
+
+def test_autocast_errors_show_why_products_are_not_in_float16():
+    printed = run('autocast_errors.py', '--side', 16, '--channels', 8, '--seeds', 0)
+    rows = [line.rsplit(maxsplit=2) for line in printed.splitlines()[1:]]
+    white = {name.split('white')[1].strip(): float(own) for name, own, _ in rows[:4]}
+    assert white['float16'] == pytest.approx(white['float32'], rel=0.01)
+    assert white['float32'] < 1e-6 < white['bfloat16'] < 0.01
+
+
+def test_launches_are_those_of_the_document():
+    """Counted anew, so that a kernel more in a mixer does not go unnoticed."""
+    counted = run('launches.py', '--side', 8, '--learnt', 8, '--channels', 8)
+    assert counted in (BENCHMARKS.parent / 'docs' / 'roofline.md').read_text()

@@ -8,6 +8,7 @@ custom_hooks = [
     dict(type='RehearsalHook'),  # one step before the run
     dict(type='PlainCheckpointHook'),  # checkpoints of tensors and plain data only
     dict(type='LoadReportHook'),  # what a checkpoint brings the whole model
+    dict(type='EagerOptimizerHook'),  # with compile=True
 ]
 
 default_hooks = dict(

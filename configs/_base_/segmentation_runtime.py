@@ -15,6 +15,7 @@ custom_hooks = [
     dict(type='RehearsalHook'),
     dict(type='PlainCheckpointHook'),
     dict(type='LoadReportHook'),
+    dict(type='EagerOptimizerHook'),
 ]
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False),

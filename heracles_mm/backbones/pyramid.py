@@ -15,7 +15,6 @@ from heracles_mm.errors import UsageError
 from heracles_mm.layers.block import BLOCK_NORM_EPS, Block
 from heracles_mm.layers.embed import Downsample, Stem
 from heracles_mm.layers.init import init_weights
-from heracles_mm.spectral import SASS
 from heracles_mm.spectral.eager import AsMade, is_traced
 
 SMALLEST_INPUT = 1
@@ -95,7 +94,15 @@ class Pyramid(CheckedLoading):
     Input: (B, in_channels, H, W), floating point, H and W of at least 1, multiples of nothing.
     Output: for each of ``out_indices`` a map (B, C_i, ceil(H / s), ceil(W / s)), s = 4, 8, 16, 32,
     after that stage's LayerNorm.
+
+    Attributes:
+        for_inference: whether :func:`heracles_mm.optimize_for_inference` made it, so that it cannot
+            be trained.
+        inference_dtype: which that cast it to; pictures and maps keep theirs.
     """
+
+    for_inference = False
+    inference_dtype: torch.dtype | None = None
 
     def __init__(
         self,
@@ -176,8 +183,6 @@ class Pyramid(CheckedLoading):
         for module in self.modules():
             if isinstance(module, Stage):
                 module.with_cp = enable
-            elif isinstance(module, SASS):  # recomputes a part of a block, once is enough
-                module.recompute = not enable
 
     def forward(
         self,
@@ -198,13 +203,14 @@ class Pyramid(CheckedLoading):
                 ``self.out_indices``. No stage after the last of them is computed.
         """
         self._check_picture(x)
-        wanted = self.out_indices if out_indices is None else out_indices
+        wanted, given = self.out_indices if out_indices is None else out_indices, x.dtype
+        x = x.to(self.inference_dtype or given)
         maps, last = [], len(self.stages) - 1
         for index, stage in enumerate(self.stages):
             change = None if index else change_tokens
             x = stage(x, change=change, norm=index < last or last_norm)  # (B, H / s, W / s, C)
             if index in wanted:
-                maps.append(x.permute(0, 3, 1, 2).contiguous())  # (B, C, H / s, W / s)
+                maps.append(x.permute(0, 3, 1, 2).to(given).contiguous())  # (B, C, H / s, W / s)
             if len(maps) == len(wanted):
                 break
         return tuple(maps)
@@ -235,6 +241,11 @@ class Pyramid(CheckedLoading):
         return self.stages[-1].norm  # type: ignore[return-value]
 
     def train(self, mode: bool = True) -> 'Pyramid':
+        if mode and self.for_inference:
+            raise UsageError(
+                'this backbone came from optimize_for_inference and cannot be trained: train the '
+                'model that it was made of'
+            )
         super().train(mode)
         self._freeze()
         if mode and self.norm_eval:

@@ -46,12 +46,12 @@ Build = Callable[[tuple[int, ...]], nn.Module]
 @dataclass(frozen=True)
 class Candidate:
     """Something to measure: the name that the user wrote, how it is built, in words and as a
-    function, and whether torch.compile must find one graph without a break."""
+    function, and whether it is ours, of which torch.compile must find one graph without a break."""
 
     name: str
     built: str
     build: Build
-    fullgraph: bool
+    is_ours: bool
 
 
 def candidate(text: str) -> Candidate:

@@ -12,11 +12,13 @@ from heracles_mm.benchmark.candidates import Candidate
 from heracles_mm.benchmark.resources import count_flops, held_bytes, peak_bytes
 from heracles_mm.benchmark.suites import Size
 from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratio
-from heracles_mm.benchmark.workloads import MEMORY, Workload, matmul
+from heracles_mm.benchmark.workloads import MEMORY, Cast, Workload, matmul
 from heracles_mm.errors import UserError
+from heracles_mm.inference import optimize_for_inference
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
-MODES = ('eager', 'compiled')
+OPTIMIZED, COMPILED = 'optimized', 'compiled'
+MODES = ('eager', COMPILED, OPTIMIZED, f'{OPTIMIZED}-{COMPILED}')
 
 Progress = Callable[[str], None]
 
@@ -32,6 +34,19 @@ class Cell:
 
     def __str__(self) -> str:
         return f'{self.size.name}, {self.dtype}, {self.mode}'
+
+    @property
+    def is_compiled(self) -> bool:
+        return self.mode.endswith(COMPILED)
+
+    @property
+    def is_optimized(self) -> bool:
+        return self.mode.startswith(OPTIMIZED)
+
+    @property
+    def autocast(self) -> torch.dtype:
+        """For the workloads: an optimized model has been cast before."""
+        return torch.float32 if self.is_optimized else DTYPES[self.dtype]
 
 
 @dataclass(frozen=True)
@@ -90,18 +105,22 @@ def measure(cell: Cell, plan: Plan, on_step: Progress, on_progress: Progress) ->
     rows: list[Row] = []
     models: dict[str, Any] = {}
     on_step(f'{cell}: building {len(plan.candidates)} candidates')
-    if cell.mode == 'compiled':
+    if cell.is_compiled:
         torch.compiler.reset()  # variants of one class share the counter of recompilations
         torch._dynamo.config.recompile_limit = 8 * len(plan.candidates)
+    torch.manual_seed(plan.seed)
+    x = torch.randn(cell.size.shape, device=cell.device)
     try:
         for candidate in plan.candidates:
             torch.manual_seed(plan.seed)
             model: Any = candidate.build(cell.size.shape).to(cell.device)
-            if cell.mode == 'compiled':
-                model = torch.compile(model, fullgraph=candidate.fullgraph, dynamic=False)
+            if cell.is_optimized and candidate.is_ours:
+                model = optimize_for_inference(model, x, DTYPES[cell.dtype])
+            elif cell.is_optimized:
+                model = Cast(model, DTYPES[cell.dtype])
+            if cell.is_compiled:
+                model = torch.compile(model, fullgraph=candidate.is_ours, dynamic=False)
             models[candidate.name] = model
-        torch.manual_seed(plan.seed)
-        x = torch.randn(cell.size.shape, device=cell.device)
         for what in plan.whats:
             on_step(f'{cell}: {what}')
             rows += _measure(cell, plan, what, models, x, on_progress)
@@ -114,8 +133,8 @@ def measure(cell: Cell, plan: Plan, on_step: Progress, on_progress: Progress) ->
 def _measure(
     cell: Cell, plan: Plan, what: str, models: dict[str, Any], x: Tensor, on_progress: Progress
 ) -> list[Row]:
-    step, dtype = plan.steps[what], DTYPES[cell.dtype]
-    calls = {name: step(model, x, dtype) for name, model in models.items()}
+    step = plan.steps[what]
+    calls = {name: step(model, x, cell.autocast) for name, model in models.items()}
     details: dict[str, dict] = {}
     if what == MEMORY:
         values = {}
@@ -124,12 +143,11 @@ def _measure(
             values[name] = [float(held_bytes(models[name], x) + peak_bytes(call, cell.device))]
     else:
         # The machine's own matrix product takes its turn in every round.
-        calls['matmul'], matmul_flops = matmul(dtype, cell.device)
+        calls['matmul'], matmul_flops = matmul(DTYPES[cell.dtype], cell.device)
         values = interleave(calls, plan.budget, plan.seed, on_progress)
         rates = [matmul_flops / seconds for seconds in values.pop('matmul')]
         for name, model in models.items():
-            plain = model._orig_mod if cell.mode == 'compiled' else model
-            flops = count_flops(step(plain, x, dtype))
+            flops = count_flops(step(getattr(model, '_orig_mod', model), x, cell.autocast))
             details[name] = dict(
                 rounds=tuple(values[name]),
                 macs=flops // 2,

@@ -43,7 +43,7 @@ class Rfft2Filter(nn.Module):
 
 def _filter(name: str, built: str, kind: type[nn.Module], *options: str) -> Candidate:
     ours = kind is SpectralFilter
-    return Candidate(name, built, lambda s: kind(s[1], (s[2], s[3]), *options), fullgraph=ours)
+    return Candidate(name, built, lambda s: kind(s[1], (s[2], s[3]), *options), is_ours=ours)
 
 
 FILTERS = {

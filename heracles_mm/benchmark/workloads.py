@@ -74,6 +74,19 @@ def filter_forward_backward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> 
     return call
 
 
+class Cast(nn.Module):
+    """A peer as :func:`heracles_mm.optimize_for_inference` makes ours: weights in a dtype, input
+    and output in their own."""
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model, self.dtype = model.to(dtype), dtype
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        maps = self.model(x.to(self.dtype))
+        return [m.to(x.dtype) for m in ([maps] if isinstance(maps, Tensor) else maps)]
+
+
 def matmul(dtype: torch.dtype, device: torch.device) -> tuple[Call, int]:
     """A square matrix product of the given dtype, and its floating-point operations."""
     side = MATMUL_SIDE[device.type]

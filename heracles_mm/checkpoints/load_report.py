@@ -116,6 +116,12 @@ class LoadReport:
         """One sentence that says why the model is not wholly loaded; None if it is."""
         if self.complete:
             return None
+        if any(_ADAPTER in key for key in self.unexpected):
+            return (
+                f'the checkpoint holds adapters (LoRA) that this {self.model} has no place for: '
+                'tools/publish_model.py --lora CONFIG merges those of a config with lora into its '
+                'weights'
+            )
         if not self.loaded and not self.misshapen:
             keys = [*self.stored, *self.elsewhere]
             looks = f'whose keys look like {a_few(keys)}' if keys else 'which is empty'

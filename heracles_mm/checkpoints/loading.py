@@ -164,6 +164,19 @@ def backbones_of(model: nn.Module) -> dict[str, CheckedLoading]:
     }
 
 
+def with_prefix(weights: dict[str, Any], prefix: str, backbone: CheckedLoading) -> dict[str, Any]:
+    """``weights`` with the backbone's under ``prefix``, wherever they stood."""
+    place = find_prefix(weights, backbone, prefix)
+    if place == prefix:
+        return weights
+    own = tuple(f'{place}{name}.' for name, _ in backbone.named_children())
+    log(f'the weights of the backbone stand under {place!r}, this model has them under {prefix!r}')
+    return {
+        prefix + key[len(place) :] if key.startswith(own) else key: value
+        for key, value in weights.items()
+    }
+
+
 def log_report(
     model: nn.Module, weights: dict[str, Tensor], elsewhere: Iterable[str] = ()
 ) -> LoadReport:

@@ -15,7 +15,16 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from heracles_mm.benchmark import results
-from heracles_mm.benchmark.cell import DTYPES, MODES, Cell, Plan, Row, measure, steps_of_a_cell
+from heracles_mm.benchmark.cell import (
+    DTYPES,
+    MODES,
+    OPTIMIZED,
+    Cell,
+    Plan,
+    Row,
+    measure,
+    steps_of_a_cell,
+)
 from heracles_mm.benchmark.machine import environment, load
 from heracles_mm.benchmark.suites import BACKBONES, OPERATORS, Suite
 from heracles_mm.benchmark.timing import Budget
@@ -83,6 +92,10 @@ def _plan(args: argparse.Namespace, kind: Suite) -> Plan:
     if kind is OPERATORS and args.dtypes != ['float32']:
         raise UserError('--operators measures in float32, in which filters always compute')
     whats = list(dict.fromkeys(args.what or [kind.what]))
+    if any(OPTIMIZED in mode for mode in args.modes) and (
+        kind is OPERATORS or whats != ['forward']
+    ):
+        raise UserError(f'--modes {OPTIMIZED} measures the forward pass of backbones alone')
     if not set(whats) <= set(kind.steps):
         raise UserError(f'--what: choose from {", ".join(kind.steps)}, not {" ".join(whats)}')
     names = list(dict.fromkeys(args.models or kind.models))

@@ -115,6 +115,8 @@ def demo(args: argparse.Namespace) -> None:
     plot_curves(named, ylabel=task.ylabel).savefig(folder / task.curve_file)
     predictions.savefig(folder / 'predictions.png', dpi=130)
     _print_report(task, report, folder)
+    checkpoint = folder / f'iter_{report["steps"]}.pth'
+    print(f'In the browser (docs/app.md): python tools/app.py {args.config} {checkpoint}')
 
 
 def _print_report(task: Task, report: dict, folder: Path) -> None:

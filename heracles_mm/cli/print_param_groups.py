@@ -8,7 +8,7 @@ weight decay: as the config says, and beside it without layer decay, or with ``-
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger
@@ -19,6 +19,7 @@ from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config
 from heracles_mm.cli.running import CommandLine
 from heracles_mm.engine import LayerDecayOptimWrapperConstructor
+from heracles_mm.engine.lora import LoRA, adapt
 from heracles_mm.engine.param_groups import format_param_groups, param_groups
 
 NAME = 'print_param_groups'
@@ -35,6 +36,8 @@ def print_param_groups(args: argparse.Namespace) -> None:
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     MMLogger.get_instance(NAME, log_level='ERROR')  # mmengine logs a line for each parameter
     model = MODELS.build(cfg.model)
+    if 'lora' in cfg:
+        adapt(model, replace(LoRA.of(cfg), base=None))
     groups = {
         title: param_groups(model, build_optim_wrapper(model, wrapper).optimizer)
         for title, wrapper in _choices(cfg, args.decay_rate).items()
@@ -59,15 +62,17 @@ def _choices(cfg: Config, decay_rate: float | None) -> dict[str, ConfigDict]:
     plain = ConfigDict({key: cfg.optim_wrapper[key] for key in keys if key in cfg.optim_wrapper})
     choices = {'as the config says': plain}
     options = dict(plain.get('paramwise_cfg') or {})
-    if common.type_name({'type': plain.get('constructor', '')}) == LAYER_DECAY:
-        default = {k: v for k, v in options.items() if k != 'decay_rate'}
-        same = {'optimizer': plain.optimizer, 'paramwise_cfg': default}
-        choices['without layer decay'] = ConfigDict(same)
+    others: dict[str, float] = {}
+    decays = common.type_name({'type': plain.get('constructor', '')}) == LAYER_DECAY
+    if decays and options.get('decay_rate') != 1:
+        others['without layer decay'] = 1.0
     if decay_rate is not None:
-        choices[f'with layer decay {decay_rate:g}'] = ConfigDict(
+        others[f'with layer decay {decay_rate:g}'] = decay_rate
+    for title, rate in others.items():
+        choices[title] = ConfigDict(
             optimizer=plain.optimizer,
             constructor=LAYER_DECAY,
-            paramwise_cfg={**options, 'decay_rate': decay_rate},
+            paramwise_cfg={**options, 'decay_rate': rate},
         )
     return choices
 

@@ -17,7 +17,9 @@ from heracles_mm.checkpoints.recognise import a_few, weights_of
 from heracles_mm.checkpoints.upstream import parameters
 from heracles_mm.checkpoints.writing import check_suffix, checkpoint_bytes, write_whole
 from heracles_mm.cli.arguments import OneLineParser
+from heracles_mm.cli.common import read_config
 from heracles_mm.cli.running import CommandLine
+from heracles_mm.engine.lora import ENTRY, merge
 
 NAME = 'publish_model'
 EXAMPLES = (
@@ -35,6 +37,15 @@ def publish_model(args: argparse.Namespace) -> None:
     check_suffix(out)
     checkpoint = read_checkpoint(args.checkpoint)
     weights, which = choose(checkpoint, args.ema)
+    if args.lora:
+        cfg = read_config(argparse.Namespace(config=args.lora, cfg_options=None), 'model', 'lora')
+        weights = merge(cfg, checkpoint, weights)
+        which = f'{which}, adapters merged'
+    elif isinstance(checkpoint, dict) and ENTRY in checkpoint:
+        raise CheckpointError(
+            f'{args.checkpoint} holds adapters: --lora CONFIG merges them into the weights that '
+            "the config's lora.base names"
+        )
     if damaged := [key for key, tensor in weights.items() if not tensor.isfinite().all()]:
         raise CheckpointError(f'{args.checkpoint} holds NaN or infinity in {a_few(damaged)}')
     if args.half:
@@ -77,6 +88,8 @@ def _add_arguments(parser: OneLineParser) -> None:
     out = '*.pth or *.safetensors; its hash is put before the suffix'
     parser.add_argument('out', metavar='OUT', help=out)
     parser.add_argument('--ema', action='store_true', help='take the averaged weights (EMAHook)')
+    lora = 'merge the adapters of a run with this config (with lora) into the weights'
+    parser.add_argument('--lora', metavar='CONFIG', help=lora)
     parser.add_argument('--half', action='store_true', help='store numbers in float16')
     parser.add_argument('--json', action='store_true', help='print one JSON object instead')
 

@@ -9,16 +9,20 @@ import json
 import math
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 from mmengine.registry import METRICS
+from mmengine.runner import Runner
 
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_runner
-from heracles_mm.cli.running import CommandLine
+from heracles_mm.cli.running import CommandLine, print_line
+from heracles_mm.engine.load_report_hook import unwrapped
 from heracles_mm.errors import UserError
+from heracles_mm.reports import ReportMetric, check_report_path, write_report
 
 NAME = 'test'
 STAGES = ('test',)
@@ -26,6 +30,7 @@ EXAMPLES = (
     'configs/heracles_s_imagenet.py epoch_310.pth --json',
     'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --out predictions.pkl --show-dir pictures',
     'configs/upernet_heracles_s_ade20k.py iter_160000.pth --tta',
+    'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --report errors.html',
 )
 
 DRAWING_HOOKS = {
@@ -45,6 +50,10 @@ def test(args: argparse.Namespace) -> None:
         raise UserError(f'--out writes a pickle: its name must end in .pkl, not {args.out}')
     if args.tta and args.show_dir and cfg.get('default_scope') == 'mmpretrain':
         raise UserError("mmpretrain's hook cannot draw under --tta: give --tta or --show-dir")
+    if args.report:
+        check_report_path(args.report)
+        if args.tta:
+            raise UserError('a report draws single predictions: give --tta or --report')
     if args.show_dir:
         _draw_into(cfg, args.show_dir)
     if args.tta:
@@ -58,7 +67,13 @@ def test(args: argparse.Namespace) -> None:
             kind = 'mmdet.DumpDetResults' if is_det else 'DumpResults'
             metric = METRICS.build({'type': kind, 'out_file_path': args.out})
             runner.test_evaluator.metrics.append(metric)
+        report = _add_report(runner, cfg) if args.report else None
         metrics = runner.test()
+        if report and is_main_process():
+            title = f'{Path(args.config).stem}, {Path(args.checkpoint).name}'
+            model, dataset = unwrapped(runner.model), runner.test_dataloader.dataset
+            write_report(args.report, title, metrics, report.findings(), cfg, model, dataset)
+            print_line(NAME, f'the report is {args.report}')
     if args.json and is_main_process():
         print(json.dumps({name: _plain(value) for name, value in metrics.items()}))
 
@@ -68,6 +83,8 @@ def _add_arguments(parser: OneLineParser) -> None:
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('--out', metavar='FILE.pkl', help='save the predictions as a pickle')
     parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the predictions')
+    report = 'write one page: AP, IoU or accuracy by class, confusions, the worst pictures and why'
+    parser.add_argument('--report', metavar='FILE.html', help=report)
     tta = "test-time augmentation, by the config's tta_model and tta_pipeline"
     parser.add_argument('--tta', action='store_true', help=tta)
     parser.add_argument('--json', action='store_true', help='print the metrics as JSON, last')
@@ -79,6 +96,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _add_report(runner: Runner, cfg: Config) -> ReportMetric:
+    loader = runner.test_dataloader
+    names = loader.dataset.metainfo.get('classes')
+    if not names:
+        raise UserError('a report names classes, and the data set of test_dataloader has no names')
+    if getattr(loader.sampler, 'shuffle', False):
+        raise UserError('a report finds pictures by their order: test_dataloader.sampler shuffles')
+    metric = ReportMetric(cfg.get('default_scope', 'mmengine'), names)
+    runner.test_evaluator.metrics.append(metric)
+    return metric
 
 
 def _draw_into(cfg: Config, folder: str) -> None:

@@ -1,12 +1,12 @@
 """Look inside a model: ``python -m heracles_mm.cli.visualize WHAT CONFIG --out FILE``.
 
-Filters, gates, receptive fields, feature maps, activation scales, predictions beside ground truth
-and training curves, each as one PNG or SVG file.
+Filters, gates, receptive fields, feature maps, activation scales, class activation maps,
+predictions beside ground truth and training curves, each as one PNG or SVG file.
 """
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor
 from heracles_mm import visualization
 from heracles_mm.backbones.pyramid import SMALLEST_INPUT, Pyramid
 from heracles_mm.checkpoints import read_checkpoint
+from heracles_mm.checkpoints.recognise import a_few
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config, height_and_width
 from heracles_mm.cli.progress import Steps
@@ -29,11 +30,16 @@ from heracles_mm.errors import UserError
 from heracles_mm.export.building import build_model
 from heracles_mm.forecasting.series_backbone import SeriesBackbone
 from heracles_mm.forecasting.trained_forecaster import series_info
+from heracles_mm.visualization.activation_maps import METHODS
 from heracles_mm.visualization.curves import counts_epochs
 from heracles_mm.visualization.figures import check_picture_path
 from heracles_mm.visualization.periods import plot_periods
 from heracles_mm.visualization.predictions import LEAST_SCORE
-from heracles_mm.visualization.trained_backbone import read_picture, trained_backbone
+from heracles_mm.visualization.trained_backbone import (
+    check_backbone,
+    read_picture,
+    trained_backbone,
+)
 
 NAME = 'visualize'
 PICTURES = 6
@@ -41,6 +47,8 @@ PICTURES = 6
 
 NOISE = 4
 """Pictures of noise where none is given."""
+
+SIZE = "side, or height and width, in px (default: the backbone's img_size)"
 
 
 def visualize(args: argparse.Namespace) -> None:
@@ -77,8 +85,11 @@ def _receptive_field(args: argparse.Namespace) -> Figure:
     with Steps(NAME, len(stages)) as steps:
         for stage in stages:
             steps.step(f'stage {stage}')
-            fields[stage] = visualization.effective_receptive_field(backbone, pictures, stage)
-    return visualization.plot_receptive_fields(type(backbone).__name__, fields)
+            field = visualization.effective_receptive_field(backbone, pictures, stage)
+            fields[f'stage {stage}'] = field
+    return visualization.plot_receptive_fields(
+        f'{type(backbone).__name__}: effective receptive field', fields
+    )
 
 
 def _activations(args: argparse.Namespace) -> Figure:
@@ -102,6 +113,41 @@ def _predictions(args: argparse.Namespace) -> Figure:
     MMLogger.get_instance(NAME, log_level='WARNING')  # a complete load is silent
     model = build_model(cfg, args.checkpoint, only_backbone=False)
     return visualization.plot_predictions(cfg, model, dataset, indices, args.score)
+
+
+def _cam(args: argparse.Namespace) -> Figure:
+    cfg = common.read_config(args, 'model')
+    common.check_checkpoint_path(args.checkpoint)
+    MMLogger.get_instance(NAME, log_level='WARNING')  # a complete load is silent
+    model = build_model(cfg, args.checkpoint, only_backbone=False)
+    backbone: Any = getattr(model, 'backbone', None)
+    check_backbone(cfg, backbone)
+    meta = read_checkpoint(args.checkpoint, mmap=True).get('meta') or {}
+    classes = (meta.get('dataset_meta') or {}).get('classes')
+    label = None if args.of_class is None else _class_number(args.of_class, classes)
+    size = height_and_width('--size', args.size or backbone.img_size, SMALLEST_INPUT)
+    stages = args.stage or [len(backbone.stages)]
+    scope = cfg.get('default_scope')
+    rows = []
+    with Steps(NAME, len(args.image)) as steps:
+        for file in args.image:
+            steps.step(file)
+            picture = read_picture(file, cfg, size)
+            found = visualization.class_activation(
+                scope, model, picture, stages, args.method, label
+            )
+            rows.append((picture, *found))
+    return visualization.plot_class_activation(rows, classes)
+
+
+def _class_number(name: str, classes: Sequence[str] | None) -> int:
+    """Of a name, or of digits; ``classes`` are those that the checkpoint names, if any."""
+    if classes and name in classes:
+        return [*classes].index(name)
+    if name.isdecimal() and (not classes or int(name) < len(classes)):
+        return int(name)
+    known = f'those of the checkpoint are {a_few(classes, 20)}' if classes else 'give its number'
+    raise UserError(f'--class {name} is unknown: {known}')
 
 
 def _curves(args: argparse.Namespace) -> Figure:
@@ -149,6 +195,7 @@ WHATS: dict[str, tuple[Callable[[argparse.Namespace], Figure], str]] = {
     'receptive-field': (_receptive_field, 'effective receptive field of stages'),
     'features': (_of_a_picture, 'maps of every stage of a picture'),
     'activations': (_activations, 'scale of the activations, block by block'),
+    'cam': (_cam, 'which places speak for the class that a model finds: Grad-CAM and its kin'),
     'predictions': (
         _predictions,
         'predictions beside ground truth, of the val data: boxes, label maps or classes',
@@ -159,6 +206,7 @@ EXAMPLES = (
     'filters configs/heracles_nano_parts.py epoch_10.pth --out filters.png',
     'filters configs/hamsa_nano_parts.py epoch_10.pth --stage 2 --out channels.svg',
     'gates configs/hamsa_nano_parts.py epoch_10.pth --image shoe.png --out gates.png',
+    'cam configs/heracles_nano_parts.py epoch_10.pth --image shoe.png --stage 3 4 --out cam.png',
     'predictions configs/mask_rcnn_heracles_nano_scenes.py epoch_12.pth --out found.png',
     'curves work_dirs/first work_dirs/second --scalars loss --out curves.png',
 )
@@ -184,6 +232,16 @@ def _add_arguments(parser: OneLineParser) -> None:
             score = 'least score of the detections shown (default: %(default)s)'
             add('--score', type=float, default=LEAST_SCORE, metavar='S', help=score)
             continue
+        if name == 'cam':
+            add('checkpoint', help='weights of the whole model')
+            add('--image', required=True, nargs='+', metavar='FILE', help='pictures, a row each')
+            add('--stage', nargs='+', type=int, metavar='N', help='stages (default: the last)')
+            one_class = 'name or number of a class (default: the one that the model finds first)'
+            add('--class', dest='of_class', metavar='NAME', help=one_class)
+            methods = 'how the maps are made (default: gradcam, of a detector layercam)'
+            add('--method', choices=METHODS, help=methods)
+            add('--size', nargs='+', type=int, metavar='PX', help=SIZE)
+            continue
         add('checkpoint', nargs='?', help='weights (default: fresh ones)')
         if name == 'filters':
             add('--stage', type=int, metavar='N', help="single channels of this stage's blocks")
@@ -193,8 +251,7 @@ def _add_arguments(parser: OneLineParser) -> None:
         needed = name in ('gates', 'features')
         image = 'picture to look at, cut to the middle' + ('' if needed else ' (default: noise)')
         add('--image', required=needed, metavar='FILE', help=image)
-        size = "side, or height and width, in px (default: the backbone's img_size)"
-        add('--size', nargs='+', type=int, metavar='PX', help=size)
+        add('--size', nargs='+', type=int, metavar='PX', help=SIZE)
 
 
 main = CommandLine(visualize, _add_arguments, EXAMPLES)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, NamedTuple
 
 import torch
@@ -92,9 +93,16 @@ def _run(model: Any, pictures: Tensor) -> None:
         model(pictures)
     elif proposals := proposals_of(model):
         _run_two_stages(model, pictures, proposals)
+    elif _wants_samples(getattr(model, 'decode_head', None)):
+        model.decode_head(model.extract_feat(pictures), _samples(pictures))
     else:
         detector = any(base.__module__.startswith('mmdet.') for base in type(model).__mro__)
         model(pictures, _samples(pictures) if detector else None, mode='tensor')
+
+
+def _wants_samples(head: Any) -> bool:
+    """Whether a segmentor's head is mmdet's Mask2Former, which a plain forward pass cannot call."""
+    return head is not None and 'batch_data_samples' in signature(head.forward).parameters
 
 
 def _run_two_stages(model: Any, pictures: Tensor, proposals: int) -> None:

@@ -8,29 +8,64 @@ from heracles_mm.data_checks.findings import Odd, missing_files, missing_picture
 
 
 def class_findings(
-    classes: Any, counts: Sequence[tuple[str, int]], holder: str, least: float, most: float
+    classes: Any,
+    counts: Sequence[tuple[str, int]],
+    holder: str,
+    least: float,
+    most: float,
+    key: str = 'classes',
 ) -> Iterator[str]:
     """Find ``classes`` of ``holder`` that are no names, or not as many as each of ``counts``.
 
     ``classes`` is None where the data do not say; ``counts`` are options and their values. Below
-    ``least`` and above ``most`` another number is certainly wrong, else odd.
+    ``least`` and above ``most`` another number is certainly wrong, and between them odd; where both
+    are the number of classes, every other one is wrong. ``key`` is that of ``metainfo``.
     """
     if isinstance(classes, str):
         yield (
             f'the classes of {holder} are the text {classes!r}: a single class is written with a '
             f'comma, metainfo=dict(classes=({classes!r},))'
         )
-    elif classes is not None and len(classes) == 0:
+    elif classes is not None and len(classes) == 0 and key == 'classes':
         yield f'the data of {holder} have no classes: name them with metainfo=dict(classes=(...))'
     elif classes is not None:
         for option, number in counts:
             if number != len(classes):
                 text = (
-                    f'{holder} has {len(classes)} classes ({shortened(classes)}) and '
+                    f'{holder} has {len(classes)} {key} ({shortened(classes)}) and '
                     f'{option} is {number}: make them equal, by --cfg-options '
-                    f'{option}={len(classes)} or by metainfo=dict(classes=(...)) of the data sets'
+                    f'{option}={len(classes)} or by metainfo=dict({key}=(...)) of the data sets'
                 )
                 yield Odd(text) if least <= number <= most else text
+
+
+def metainfo_findings(option: str, metainfo: Any) -> Iterator[str]:
+    """Find names in ``metainfo``, of the data set at ``option`` of a config, that nobody reads."""
+    for old, new in (('CLASSES', 'classes'), ('PALETTE', 'palette')):
+        if isinstance(metainfo, dict) and old in metainfo and new not in metainfo:
+            text = f'{option}.metainfo has {old}, which is not read: call it {new}'
+            yield text if new == 'classes' else Odd(text)
+
+
+def label_name_findings(first: tuple[str, list], other: tuple[str, list]) -> Iterator[str]:
+    """Find classes that are other labels in the ``other`` data set than in the ``first``.
+
+    Each is the config key of a data set and its classes.
+    """
+    (option, classes), (other_option, others) = first, other
+    for name in others:
+        if name in classes and classes.index(name) != others.index(name):
+            yield (
+                f'the class {name!r} is label {classes.index(name)} of {option} and '
+                f'{others.index(name)} of {other_option}, so that one would be taken for another: '
+                'name the classes in one order everywhere, with metainfo=dict(classes=(...))'
+            )
+            return
+    if classes != others:
+        yield Odd(
+            f'{option} has the classes {shortened(classes)} and {other_option} '
+            f'{shortened(others)}: a label of the one is taken for the same label of the other'
+        )
 
 
 def folder_findings(

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from heracles_mm.data_checks.coco_form import read_coco
+from heracles_mm.data_checks.coco_form import read_annotations
 from heracles_mm.data_checks.findings import Odd, missing_files, missing_pictures, shortened
+from heracles_mm.data_checks.heads import ClassCount
 from heracles_mm.data_checks.picture_files import loaded_sizes, orientation
 
 WITHOUT = {
@@ -23,6 +24,14 @@ WITHOUT = {
 }
 """Why mmdet leaves an annotation out."""
 
+LEAVES_OUT = {
+    'coco': ('thin', 'outside', 'empty'),
+    'lvis': ('thin', 'outside', 'empty'),
+    'panoptic': ('thin', 'empty'),
+    'voc': (),
+}
+"""Which odd boxes mmdet's data set of a form does not train on."""
+
 
 class Use(NamedTuple):
     """What a run does with an annotation file.
@@ -33,10 +42,12 @@ class Use(NamedTuple):
         train: whether it is trained on; else every picture is evaluated.
         masks: the ``LoadAnnotations`` of the pipeline where it loads masks, else None.
         loader: the ``LoadImageFromFile`` of the pipeline, or None.
-        num_classes: the least of the model's heads, or None.
-        by_coco_metric: whether CocoMetric evaluates.
+        least: the number of classes of that head of the model that has the fewest, or None.
+        by_metric: whether CocoMetric (or LVISMetric) evaluates, by the file's categories.
         filter_cfg, indices, serialize_data: the data set's.
         known_filter: whether the data set filters as CocoDataset does.
+        form: 'coco', or that of what was put into COCO's: 'lvis', 'panoptic' or 'voc'.
+        things: so many first labels are things, of which a training picture needs one; or None.
     """
 
     path: str
@@ -45,12 +56,14 @@ class Use(NamedTuple):
     train: bool = True
     masks: Any = None
     loader: Any = None
-    num_classes: int | None = None
-    by_coco_metric: bool = False
+    least: ClassCount | None = None
+    by_metric: bool = False
     filter_cfg: dict | None = None
     indices: Any = None
     serialize_data: bool = True
     known_filter: bool = True
+    form: str = 'coco'
+    things: int | None = None
 
 
 class Contents(NamedTuple):
@@ -73,9 +86,14 @@ def coco_findings(use: Use, level: str, read: dict[str, Any]) -> Generator[str, 
     file's categories each other's names, and fails on other faults without naming the annotation.
     ``read`` keeps the content of the last file for a data set that names it again.
     """
-    content = yield from read_coco(use.path, read)
+    content = yield from read_annotations(use.path, read, use.form)
     if content is None:
         return Contents()
+    return (yield from instance_findings(use, content, level))
+
+
+def instance_findings(use: Use, content: dict, level: str) -> Generator[str, None, Contents]:
+    """The same of a content in COCO's form."""
     return (yield from _File(use, content).findings(level))
 
 
@@ -89,8 +107,9 @@ class _File:
         self.use = use
         self.images, self.categories = content['images'], content['categories']
         self.annotations = annotations = content.get('annotations') or []
-        # mmdet numbers the labels in the order of the file's categories
-        self.of_classes = [c for c in self.categories if c['name'] in set(use.classes)]
+        # mmdet numbers the labels in the order of the file's categories; LVIS' are all of them
+        known = set(use.classes)
+        self.of_classes = [c for c in self.categories if use.form == 'lvis' or c['name'] in known]
         label_of = {category['id']: i for i, category in enumerate(self.of_classes)}
         index_of = {image['id']: i for i, image in enumerate(self.images)}
         self.label = self._column(lambda one: label_of.get(one['category_id'], -1), int)
@@ -102,8 +121,9 @@ class _File:
         self.size = np.array([[i['width'], i['height']] for i in self.images], float)  # (M, 2)
         self.box = np.zeros((len(annotations), 4))  # x, y, width, height
         self.area = np.ones(len(annotations))
+        self.odd: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
-        self.unused = ''  # why no annotation is of the classes
+        self.unused = content.get('unused', '')  # why no annotation is of the classes
 
     def _column(self, read: Any, kind: type) -> np.ndarray:
         return np.fromiter(map(read, self.annotations), kind, len(self.annotations))
@@ -123,7 +143,7 @@ class _File:
         for finding in self._box_form_findings():
             yield finding
             return Contents()
-        kept = self._kept()
+        kept = self.kept = self._kept()
         yield from self._box_findings()
         trained = kept & ~self.crowd
         if self.use.masks is not None:
@@ -191,8 +211,11 @@ class _File:
                     + f'), and mmdet makes a class of each: {cure}'
                 )
         wrong = [i for i, name in enumerate(order) if i >= len(classes) or classes[i] != name]
+        if self.use.form == 'lvis':
+            yield from self._lvis_category_findings(order, len(wrong))
+            return
         certain = not annotated.isdisjoint(wrong)
-        if not self.use.train and self.use.by_coco_metric:
+        if not self.use.train and self.use.by_metric:
             certain = order != classes
         if absent := [name for name in classes if name not in order]:
             names = [category['name'] for category in self.categories]
@@ -213,6 +236,20 @@ class _File:
             yield (
                 f'the classes stand in another order than the categories of {path}, and mmdet '
                 f"would give them each other's names: write metainfo=dict(classes={tuple(order)})"
+            )
+
+    def _lvis_category_findings(self, order: list[str], wrong: int) -> Iterator[str]:
+        path, classes = self.use.path, self.use.classes
+        if len(order) != len(classes):
+            yield (
+                f'{path} has {len(order)} categories and the data set {len(classes)} classes '
+                f'({shortened(classes)}), and mmdet numbers the labels of LVIS by all categories: '
+                'name them all, or take CocoDataset for some of them or for data of your own'
+            )
+        elif wrong:
+            yield Odd(
+                f'{wrong} of the {len(classes)} classes are other names than those of the '
+                f'categories of {path} ({shortened(order)}), by which the labels are numbered'
             )
 
     def _box_form_findings(self) -> Iterator[str]:
@@ -259,28 +296,32 @@ class _File:
             ('outside', ~self._inside()),
             ('empty', self.area <= 0),
         ):
-            if (bad := kept & mask).any():
-                self.left_out[why] = int(bad.sum())
-            kept = kept & ~mask
+            if not (bad := kept & mask).any():
+                continue
+            self.odd[why] = int(bad.sum())
+            if why in LEAVES_OUT[self.use.form]:
+                self.left_out[why] = self.odd[why]
+                kept = kept & ~mask
         self.left_out['crowd'] = int((kept & self.crowd).sum())
         return kept
 
     def _box_findings(self) -> Iterator[str]:
         boxes, sizes = self.box[self.chosen], self.size[self.image[self.chosen]]
-        for why in ('thin', 'outside', 'empty'):
-            if count := self.left_out[why]:
-                hint = ''
-                if why == 'thin' and np.abs(boxes).max() <= 1:
-                    hint = ', since all numbers are fractions of the picture (YOLO) and no pixels'
-                yield Odd(
-                    f'{count} of the {len(self.label)} annotations of {self.use.path} have '
-                    f'{WITHOUT[why]}{hint}: mmdet leaves them out'
-                )
+        for why, count in self.odd.items():
+            hint, then = '', 'leaves them out' if why in self.left_out else 'trains on them'
+            if why == 'thin' and np.abs(boxes).max() <= 1:
+                hint = ', since all numbers are fractions of the picture (YOLO) and no pixels'
+            text = (
+                f'{count} of the {len(self.label)} annotations of {self.use.path} have '
+                f'{WITHOUT[why]}{hint}: mmdet {then}'
+            )
+            yield text if then == 'trains on them' and count == len(boxes) else Odd(text)
         past, area, ends = _past(boxes, sizes), self.area[self.chosen], boxes[:, 2:]
         of_corners = np.isclose(area, np.prod(ends - boxes[:, :2], axis=1), rtol=0.01)
         of_corners &= ~np.isclose(area, np.prod(ends, axis=1), rtol=0.01)
         corners = (ends > boxes[:, :2]).all() and (ends <= sizes + 1).all()
         corners &= of_corners.all() or past.sum() >= max(3, 0.2 * len(past))
+        corners &= self.use.form != 'voc'  # whose boxes were corners
         if not len(boxes) or not (corners or past.any()):
             return
         bad = np.zeros(len(self.label), bool)
@@ -348,13 +389,13 @@ class _File:
         return valid
 
     def _label_findings(self, kept: np.ndarray, trained: np.ndarray) -> Iterator[str]:
-        number, count = self.use.num_classes, len(self.of_classes)
-        if number is not None and self.use.train and (self.label[kept] >= number).any():
+        least, count = self.use.least, len(self.of_classes)
+        if least is not None and self.use.train and (self.label[kept] >= least.number).any():
             last = self.of_classes[int(self.label[kept].max())]['name']
             yield (
-                f'{self._first(kept & (self.label >= number))} are of classes such as {last!r}, '
-                f'and a head of the model has num_classes={number}: give every head '
-                f'num_classes={len(self.use.classes)}'
+                f'{self._first(kept & (self.label >= least.number))} are of classes such as '
+                f'{last!r}, and {least.option} is {least.number}: give every head '
+                f'{len(self.use.classes)} classes'
             )
         if self.use.train and kept.any():
             present = np.bincount(self.label[trained], minlength=count)
@@ -370,7 +411,10 @@ class _File:
         if use.train and use.filter_cfg:
             if use.filter_cfg.get('filter_empty_gt'):
                 kept[:] = False
-                kept[self.image[(self.image >= 0) & (self.label >= 0)]] = True
+                counted = (self.image >= 0) & (self.label >= 0)
+                if use.things is not None:
+                    counted &= self.kept & (self.label < use.things) & ~self.crowd
+                kept[self.image[counted]] = True
             kept &= self.size.min(axis=1) >= use.filter_cfg.get('min_size', 0)
         rows = np.flatnonzero(kept)
         if isinstance(use.indices, int):

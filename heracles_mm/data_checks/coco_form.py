@@ -1,4 +1,5 @@
-"""The form of an annotation file: what COCO's must hold, before anything looks at its content."""
+"""The form of an annotation file: what COCO's and those like it must hold, before anything looks at
+its content."""
 
 import json
 import os
@@ -8,18 +9,36 @@ from typing import Any
 from heracles_mm.data_checks.findings import shortened
 
 NUMBER, ID = (int, float), (int, float, str, type(None))
-NEEDED: dict[str, dict[str, Any]] = {
-    'images': {'id': ID, 'file_name': str, 'width': NUMBER, 'height': NUMBER},
-    'categories': {'id': ID, 'name': ID},
-    'annotations': {'id': ID, 'image_id': ID, 'category_id': ID},
+PICTURE = {'id': ID, 'file_name': str, 'width': NUMBER, 'height': NUMBER}
+CATEGORY = {'id': ID, 'name': ID}
+ANNOTATION = {'id': ID, 'image_id': ID, 'category_id': ID}
+NEEDED: dict[str, dict[str, dict[str, Any]]] = {
+    'coco': {'images': PICTURE, 'categories': CATEGORY, 'annotations': ANNOTATION},
+    'lvis': {
+        'images': {'id': ID, 'coco_url': str, 'width': NUMBER, 'height': NUMBER},
+        'categories': CATEGORY,
+        'annotations': ANNOTATION,
+    },
+    'panoptic': {
+        'images': PICTURE,
+        'categories': {**CATEGORY, 'isthing': NUMBER},
+        'annotations': {'image_id': ID, 'segments_info': list},
+    },
 }
-"""What each entry of these lists must have."""
+"""What each entry of these lists must have, by the form of the file."""
+
+NAMES = {'coco': "COCO's instances", 'lvis': "LVIS v1's", 'panoptic': "COCO's panoptic ones"}
+COCO_PICTURES = 'http://images.cocodataset.org/'
+"""LVIS names a picture by its address, which mmdet cuts to the folder and name."""
 
 
-def read_coco(path: str, read: dict[str, Any]) -> Generator[str, None, dict | None]:
+def read_annotations(
+    path: str, read: dict[str, Any], form: str = 'coco'
+) -> Generator[str, None, dict | None]:
     """Return the content of an annotation file, or find why it is of no use and return None.
 
-    ``read`` keeps the content of the last file for a data set that names it again.
+    ``read`` keeps the content of the last file for a data set that names it again; ``form`` is
+    a key of NEEDED. LVIS' pictures get a ``file_name``.
     """
     try:
         if path not in read:
@@ -35,10 +54,27 @@ def read_coco(path: str, read: dict[str, Any]) -> Generator[str, None, dict | No
             broken = f'is no text in UTF-8 ({error.reason} at byte {error.start})'
         yield f'the annotation file {path} {broken}: copy or make it again'
         return None
-    for finding in _form_findings(path, read[path]):
+    for finding in _form_findings(path, read[path], form):
         yield finding
         return None
+    if form == 'lvis':
+        for image in read[path]['images']:
+            image['file_name'] = image['coco_url'].replace(COCO_PICTURES, '')
     return read[path]
+
+
+def lvis_metric_findings(path: str, content: dict) -> Iterator[str]:
+    """Find what LVISMetric reads in a file and would miss after a whole evaluation."""
+    for key, names in (
+        ('images', ('neg_category_ids', 'not_exhaustive_category_ids')),
+        ('categories', ('frequency',)),
+    ):
+        if lacking := [n for n in names if any(n not in entry for entry in content[key])]:
+            yield (
+                f'{path} has {key} without {" and ".join(lacking)}, by which LVISMetric evaluates: '
+                "take LVIS' own file, or CocoDataset and CocoMetric for data of your own"
+            )
+            return
 
 
 def evaluator_findings(ann_file: str, names: Mapping[Any, str]) -> Iterator[str]:
@@ -65,16 +101,16 @@ def evaluator_findings(ann_file: str, names: Mapping[Any, str]) -> Iterator[str]
             return
 
 
-def _form_findings(path: str, content: Any) -> Iterator[str]:
+def _form_findings(path: str, content: Any, form: str) -> Iterator[str]:
     lists = content if isinstance(content, dict) else {}
     lists = {'annotations': [], **lists}  # without them, every picture is one of background
-    if lacking := [key for key in NEEDED if not isinstance(lists.get(key), list)]:
+    if lacking := [key for key in NEEDED[form] if not isinstance(lists.get(key), list)]:
         yield (
             f'the annotation file {path} has no list of {" and of ".join(lacking)}: it must be '
-            "COCO's instances, a dict of the lists images, annotations and categories"
+            f'{NAMES[form]}, a dict of the lists images, annotations and categories'
         )
         return
-    for key, fields in NEEDED.items():
+    for key, fields in NEEDED[form].items():
         names = fields.keys()
         for entry in lists[key]:
             whole = isinstance(entry, dict) and names <= entry.keys()
@@ -83,8 +119,8 @@ def _form_findings(path: str, content: Any) -> Iterator[str]:
             has = entry if isinstance(entry, dict) else {}
             bad = [n for n in names if n not in has or not isinstance(has[n], fields[n])]
             yield (
-                f'the annotation file {path} has an entry of {key} without a sound '
-                f'{shortened(bad)}: {str(entry)[:80]}'
+                f'the annotation file {path}, which must be {NAMES[form]}, has an entry of {key} '
+                f'without a sound {shortened(bad)}: {str(entry)[:80]}'
             )
             return
     if not lists['images']:

@@ -3,11 +3,13 @@
 import difflib
 import math
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS
 
 from heracles_mm.data_checks.findings import Odd, shortened
+from heracles_mm.data_checks.paths import inner_datasets
 
 PACKAGES = {
     'Lion': 'lion-pytorch',
@@ -37,6 +39,7 @@ def config_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
     }
     yield from _picture_scale(preprocessor)
     yield from _class_numbers(cfg, model, preprocessor, stages)
+    yield from _lvis(cfg, stages)
     if 'train' in stages:
         yield from _optimizer(cfg)
         yield from _lengths(cfg)
@@ -47,6 +50,19 @@ def evaluators(cfg: Config, stage: str, kind: str) -> list[dict]:
     found = cfg.get(f'{stage}_evaluator') or []
     listed = found if isinstance(found, (list, tuple)) else [found]
     return [one for one in listed if str(one.get('type')).endswith(kind)]
+
+
+def _lvis(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
+    """mmdet's data set and metric of LVIS ask for its package when they are used."""
+    parts = [
+        options
+        for stage in stages
+        for _, options in inner_datasets(cfg.get(f'{stage}_dataloader'), '')
+    ]
+    parts += [one for stage in stages for one in evaluators(cfg, stage, 'LVISMetric')]
+    names = [str(one.get('type')).rpartition('.')[2] for one in parts]
+    if any(name.startswith('LVIS') for name in names) and find_spec('lvis') is None:
+        yield "LVIS needs its package: pip install 'heracles-mm[lvis]', or lvis==0.5.3"
 
 
 def _picture_scale(preprocessor: dict) -> Iterator[str]:

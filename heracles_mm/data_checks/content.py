@@ -6,41 +6,37 @@ import os
 import random
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose
-from mmengine.registry import DATASETS, TRANSFORMS
+from mmengine.registry import DATASETS
 
 from heracles_mm.data_checks.classes import (
     class_findings,
     folder_findings,
     label_findings,
+    label_name_findings,
+    metainfo_findings,
     numbering_findings,
     picture_files,
 )
-from heracles_mm.data_checks.coco import Contents, Use, coco_findings
+from heracles_mm.data_checks.coco import Contents
 from heracles_mm.data_checks.coco_form import evaluator_findings
 from heracles_mm.data_checks.config_options import config_findings, evaluators
-from heracles_mm.data_checks.findings import LEVELS, Odd
-from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findings
-from heracles_mm.data_checks.picture_files import (
-    doubled_pictures,
-    find_transform,
-    loaded_sizes,
-    picture_loader,
+from heracles_mm.data_checks.detection_data import (
+    annotation_form,
+    category_metrics,
+    detection_findings,
 )
+from heracles_mm.data_checks.findings import LEVELS, Odd
+from heracles_mm.data_checks.heads import HEADS, class_counts, head_findings, stuff_counts
+from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findings
+from heracles_mm.data_checks.picture_files import doubled_pictures, loaded_sizes
+from heracles_mm.data_checks.readers import Readers, lazy_dataset
 from heracles_mm.data_checks.segmentation_maps import Head, map_findings
 from heracles_mm.errors import DataError, UsageError, UserError
-
-HEADS = {
-    'mmdet': ('bbox_head', 'mask_head', 'roi_head.bbox_head', 'roi_head.mask_head'),
-    'mmpretrain': ('head',),
-    'mmseg': ('decode_head', 'auxiliary_head'),
-}
-"""The parts of a model whose ``num_classes`` are the data's."""
 
 STAGES = {'train': 'training', 'val': 'validation', 'test': 'test'}
 LOCAL_RANKS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')
@@ -95,6 +91,7 @@ def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]
     yield from _series_findings(cfg, stages)
     if cfg.get('default_scope') not in HEADS:
         return
+    yield from head_findings(cfg)
     contents: dict[str, Any] = {}
     read: dict[str, Any] = {}
 
@@ -106,6 +103,7 @@ def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]
         for finding in kept(stage):
             yield finding if evaluated else Odd(finding)
     read.clear()
+    yield from _label_findings(cfg, stages)
     if 'train' in contents and 'val' in contents:
         (train, folders), (val, others) = contents['train'], contents['val']
         for one in others:
@@ -168,13 +166,14 @@ def _stage_findings(
     pictures: list[str] = []
     folders: list[tuple[str, list]] = []
     held = []
-    for _, options in inner_datasets(cfg.get(loader), loader):
+    for option, options in inner_datasets(cfg.get(loader), loader):
+        yield from metainfo_findings(option, options.get('metainfo'))
         contents = Contents()
-        if parts := _lazy_dataset(scope, options, level):
+        if parts := lazy_dataset(scope, options, level):
             dataset, readers = parts
             yield from _count_findings(cfg, stage, dataset)
             if scope == 'mmdet':
-                contents = yield from _detection_findings(cfg, stage, dataset, readers, read)
+                contents = yield from detection_findings(cfg, stage, dataset, readers, read)
             elif scope == 'mmseg':
                 contents = yield from _segmentation_findings(cfg, stage, dataset, readers)
             else:
@@ -187,7 +186,8 @@ def _stage_findings(
             pictures += contents.pictures
     if scope == 'mmdet' and held and all(contents.names for contents in held):
         names = {key: name for contents in held for key, name in contents.names.items()}
-        for one in evaluators(cfg, stage, 'CocoMetric'):
+        panoptic = evaluators(cfg, stage, 'CocoPanopticMetric')
+        for one in [*evaluators(cfg, stage, 'CocoMetric'), *panoptic]:
             path, known_paths = one.get('ann_file'), map(os.path.normpath, read)
             if path and not one.get('format_only') and os.path.normpath(path) not in known_paths:
                 yield from evaluator_findings(path, names)
@@ -202,77 +202,54 @@ def _stage_findings(
     return pictures, folders
 
 
-class _Readers:
-    """What the pipeline of a data set reads with, and how much of the data is read."""
-
-    def __init__(self, scope: str, pipeline: list, level: str) -> None:
-        self.scope, self.pipeline, self.level = scope, pipeline, level
-        self.loader = picture_loader(pipeline, scope)
-
-    def labels(self, library_class: type, method: str) -> Any:
-        """The ``LoadAnnotations`` of the pipeline if its ``method`` is that of the library."""
-        own = getattr(library_class, method)
-        return find_transform(
-            self.pipeline, self.scope, lambda kind: getattr(kind, method, None) is own
-        )
-
-    def known(self) -> bool:
-        """Whether each transform of the pipeline is one of the libraries'."""
-        with TRANSFORMS.switch_scope_and_registry(self.scope) as registry:
-            kinds = [one.get('type') for one in self.pipeline]
-            kinds = [registry.get(kind) if isinstance(kind, str) else kind for kind in kinds]
-            return all(getattr(k, '__module__', '').split('.')[0] in LIBRARIES for k in kinds)
-
-    def tried(self, item: dict) -> dict:
-        """What the whole pipeline makes of an item."""
-        with TRANSFORMS.switch_scope_and_registry(self.scope) as registry:
-            made = Compose([registry.build(copy.deepcopy(one)) for one in self.pipeline])(item)
-        return cast(dict, made)
+def _label_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
+    """Compare the names of the labels of all data sets with those of the first one to train on."""
+    if cfg.default_scope == 'mmpretrain':
+        return  # of folders, which are compared
+    evaluated = _evaluates(cfg.get('train_cfg') or {})
+    wanted = [one for one in ('train', *stages) if one != 'val' or evaluated]
+    named = [found for stage in dict.fromkeys(wanted) for found in _named_classes(cfg, stage)]
+    for other in named[1:]:
+        yield from label_name_findings(named[0], other)
 
 
-def _lazy_dataset(scope: str, options: dict, level: str) -> tuple[Any, _Readers] | None:
-    """A data set before it reads its data, or None for a remote one and where it cannot be built,
-    about which the runner will say why."""
-    named = (options.get(key) for key in ('data_root', 'ann_file', 'data_prefix'))
-    if options.get('backend_args') or any('://' in str(value) for value in named):
-        return None
-    lazy = {**copy.deepcopy(options), 'lazy_init': True, 'pipeline': []}
-    try:
-        with DATASETS.switch_scope_and_registry(scope) as registry:
-            return registry.build(lazy), _Readers(scope, options.get('pipeline') or [], level)
-    except Exception:
-        return None
-
-
-def _model_class_counts(cfg: Config) -> Iterator[tuple[str, int, dict]]:
-    """Yield each option of the model that must be the number of classes, its value and head."""
-    model, start = cfg.get('model') or {}, 'model'
-    while inner := next((key for key in ('module', 'detector') if model.get(key)), None):
-        model, start = model[inner], f'{start}.{inner}'  # of tta_model, of semi-supervised models
-    for name in HEADS[cfg.default_scope]:
-        heads: Any = model
-        for key in name.split('.'):
-            heads = (heads or {}).get(key)
-        several = isinstance(heads, (list, tuple))
-        for i, head in enumerate(heads if several else [heads]):
-            number = head.get('num_classes') if isinstance(head, dict) else None
-            if isinstance(number, int) and not head.get('class_agnostic'):
-                yield f'{start}.{name}{f".{i}" if several else ""}.num_classes', number, head
+def _named_classes(cfg: Config, stage: str) -> Iterator[tuple[str, list]]:
+    """Yield the config key and the classes of each data set, of training those with labels."""
+    loader = f'{stage}_dataloader'
+    for option, options in inner_datasets(cfg.get(loader), loader):
+        reads = str(options.get('pipeline'))
+        unlabelled = 'Annotations' not in reads or 'LoadEmptyAnnotations' in reads
+        parts = lazy_dataset(cfg.default_scope, options, 'off')
+        if parts is None or (stage == 'train' and unlabelled):
+            continue
+        classes = parts[0].metainfo.get('classes')
+        words = getattr(parts[0], 'return_classes', False)
+        if isinstance(classes, (list, tuple)) and not words:
+            yield option, list(classes)
 
 
 def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
     """Compare the number of classes; certain are those that no data can be right with."""
     kind, least, most = type(dataset), 0, float('inf')
-    counts = [(option, number) for option, number, _ in _model_class_counts(cfg)]
-    classes = dataset.metainfo.get('classes')
+    counts = [(one.option, one.number) for one in class_counts(cfg)]
+    classes, loader = dataset.metainfo.get('classes'), f'{stage}_dataloader'
     if cfg.default_scope == 'mmdet':
-        from mmdet.datasets import CocoDataset, CocoPanopticDataset
+        from mmdet.datasets import CocoPanopticDataset
 
-        if isinstance(dataset, CocoPanopticDataset) or getattr(dataset, 'return_classes', False):
-            return  # heads of things only, and heads of words
-        coco = kind.load_data_list is CocoDataset.load_data_list
-        if coco and stage != 'train' and evaluators(cfg, stage, 'CocoMetric'):
-            most = len(classes or ())  # a prediction beyond is an IndexError of CocoMetric
+        if getattr(dataset, 'return_classes', False):
+            return  # heads of words
+        stuff = [(one.option, one.number) for one in stuff_counts(cfg)]
+        if isinstance(dataset, CocoPanopticDataset):
+            for key, numbers in (('thing_classes', counts), ('stuff_classes', stuff)):
+                named = dataset.metainfo.get(key) or ()
+                yield from class_findings(named, numbers, loader, len(named), len(named), key)
+            return
+        if stage == 'train' and stuff and stuff[0][1]:
+            option, number = stuff[0]
+            yield Odd(f'{option} is {number} and the data of {loader} have no stuff: make it 0')
+        by_file = annotation_form(kind) in ('coco', 'lvis') and category_metrics(cfg, stage)
+        if by_file and stage != 'train':
+            most = len(classes or ())  # a prediction beyond is an IndexError of the metric
     elif cfg.default_scope == 'mmpretrain':
         from mmpretrain.datasets import CustomDataset
 
@@ -283,46 +260,11 @@ def _count_findings(cfg: Config, stage: str, dataset: Any) -> Iterator[str]:
                 return  # the folders are compared
         elif kind.__module__.split('.')[0] in LIBRARIES:
             least = len(classes or ()) if classes == kind.METAINFO.get('classes') else 0
-    yield from class_findings(classes, counts, f'{stage}_dataloader', least, most)
-
-
-def _detection_findings(
-    cfg: Config, stage: str, dataset: Any, readers: _Readers, read: dict[str, Any]
-) -> Generator[str, None, Contents]:
-    from mmdet.datasets import CocoDataset
-    from mmdet.datasets.api_wrappers import COCO
-    from mmdet.datasets.transforms import LoadAnnotations
-
-    kind = type(dataset)
-    same = all(
-        getattr(kind, name) is getattr(CocoDataset, name)
-        for name in ('load_data_list', 'parse_data_info')
-    )
-    if not same or kind.COCOAPI is not COCO or not dataset.metainfo.get('classes'):
-        return Contents()
-    labels = readers.labels(LoadAnnotations, '_load_masks')
-    use = Use(
-        path=dataset.ann_file,
-        folder=dataset.data_prefix.get('img') or '',
-        classes=dataset.metainfo['classes'],
-        train=not dataset.test_mode and stage == 'train',
-        masks=labels if labels is not None and labels.with_mask else None,
-        loader=readers.loader,
-        num_classes=min((number for _, number, _ in _model_class_counts(cfg)), default=None),
-        by_coco_metric=bool(evaluators(cfg, stage, 'CocoMetric')),
-        filter_cfg=dataset.filter_cfg,
-        indices=dataset._indices,
-        serialize_data=dataset.serialize_data,
-        known_filter=kind.filter_data is CocoDataset.filter_data,
-    )
-    contents = yield from coco_findings(use, readers.level, read)
-    if not dataset.test_mode or dataset._indices is not None:  # fewer pictures than the file names
-        contents = contents._replace(names={})
-    return contents if labels is not None else contents._replace(instances=None)
+    yield from class_findings(classes, counts, loader, least, most)
 
 
 def _segmentation_findings(
-    cfg: Config, stage: str, dataset: Any, readers: _Readers
+    cfg: Config, stage: str, dataset: Any, readers: Readers
 ) -> Generator[str, None, Contents]:
     from mmseg.datasets import BaseSegDataset
     from mmseg.datasets.transforms import LoadAnnotations
@@ -330,7 +272,7 @@ def _segmentation_findings(
     if type(dataset).load_data_list is not BaseSegDataset.load_data_list:
         return Contents()
     labels = readers.labels(LoadAnnotations, '_load_seg_map')
-    heads = (Head(number, h.get('ignore_index', 255)) for _, number, h in _model_class_counts(cfg))
+    heads = (Head(one.number, one.head.get('ignore_index', 255)) for one in class_counts(cfg))
     pictures = yield from map_findings(
         dataset,
         readers.tried if readers.known() else None,
@@ -345,7 +287,7 @@ def _segmentation_findings(
 
 
 def _classification_findings(
-    cfg: Config, stage: str, dataset: Any, readers: _Readers
+    cfg: Config, stage: str, dataset: Any, readers: Readers
 ) -> Generator[str, None, tuple[Contents, list[tuple[str, list]]]]:
     from mmpretrain.datasets import CustomDataset
 
@@ -353,7 +295,7 @@ def _classification_findings(
     if kind.load_data_list is not CustomDataset.load_data_list:
         return Contents(), []
     path, folder = dataset.ann_file, dataset.img_prefix
-    counts = [(option, number) for option, number, _ in _model_class_counts(cfg)]
+    counts = [(one.option, one.number) for one in class_counts(cfg)]
     endings = tuple(sorted(dataset.extensions))
     if not os.path.isdir(folder):
         yield f'the folder {folder} of pictures does not exist: look at data_root and data_prefix'
@@ -377,7 +319,7 @@ def _classification_findings(
     return Contents(pictures if dataset._indices is None else ()), classes
 
 
-def _reading_findings(pictures: list[str], readers: _Readers, named_by: str) -> Iterator[str]:
+def _reading_findings(pictures: list[str], readers: Readers, named_by: str) -> Iterator[str]:
     if readers.loader is not None and pictures:
         for found in loaded_sizes(readers.loader, pictures, readers.level, named_by):
             if isinstance(found, str):

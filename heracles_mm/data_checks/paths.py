@@ -31,9 +31,9 @@ def path_findings(cfg: Config, stages: tuple[str, ...]) -> Iterator[str]:
 
     The data sets of ``{stage}_dataloader`` are looked at, inside wrappers too (``dataset=``,
     ``datasets=[...]``), with ``ann_file``, ``csv_file`` and ``data_prefix`` joined to ``data_root``
-    as mmengine's BaseDataset does; and ``ann_file`` of ``{stage}_evaluator``. Data sets without
-    paths, remote paths and data sets that download themselves are skipped; a data set that lists
-    its data in a way of its own may make them, too.
+    as mmengine's BaseDataset does; and ``ann_file`` and ``seg_prefix`` of ``{stage}_evaluator``.
+    Data sets without paths, remote paths and data sets that download themselves are skipped; a data
+    set that lists its data in a way of its own may make them, too.
     """
     missing: dict[type[str], list[tuple[str, str, str]]] = {str: [], Odd: []}
     for stage in stages:
@@ -97,7 +97,7 @@ def _named_paths(cfg: Config, stage: str) -> Iterator[tuple[str, str, str, type[
         if root and not files:
             yield root, f'{option}.data_root', root, kind
     for key, path in _texts(cfg.get(evaluator), evaluator):
-        if key.endswith('.ann_file'):
+        if key.endswith(('.ann_file', '.seg_prefix')):
             yield path, key, path, str
 
 

@@ -1,5 +1,6 @@
 """mmseg's label maps, before a loss fails on one."""
 
+import os
 from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
@@ -89,10 +90,18 @@ def map_findings(
     if labels is None or not all(maps):  # a test without ground truth
         return pictures
     if missing := missing_files(maps):
+        how = (
+            'copy the rest of the data, or set data_prefix.seg_map_path and seg_map_suffix to '
+            'what is there'
+        )
+        if os.path.exists(missing[0].replace('_labelTrainIds.png', '_labelIds.png')):
+            how = (
+                'make them from the *_labelIds.png that are there, with csCreateTrainIdLabelImgs '
+                'of the package cityscapesscripts'
+            )
         yield (
             f'{len(missing)} of {len(maps)} {stage} pictures have no label map '
-            f'({shortened(missing)}): copy the rest of the data, or set data_prefix.seg_map_path '
-            'and seg_map_suffix to what is there'
+            f'({shortened(missing)}): {how}'
         )
         return pictures
     looked = sampled(items, level)

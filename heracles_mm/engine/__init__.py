@@ -12,9 +12,11 @@ from heracles_mm.checkpoints.reading import (
 from heracles_mm.checkpoints.shipped import SCHEME
 from heracles_mm.data_checks.check_data_hook import CheckDataHook
 from heracles_mm.engine.cpu_amp import CpuAmpOptimWrapper
+from heracles_mm.engine.eager_optimizer_hook import EagerOptimizerHook
 from heracles_mm.engine.evaluate_first_hook import EvaluateFirstHook
 from heracles_mm.engine.layer_decay import LayerDecayOptimWrapperConstructor
 from heracles_mm.engine.load_report_hook import LoadReportHook
+from heracles_mm.engine.lora_runner import LoRARunner
 from heracles_mm.engine.plain_checkpoint_hook import PlainCheckpointHook
 from heracles_mm.engine.rehearsal_hook import RehearsalHook
 from heracles_mm.engine.sharding import ShardedRunner, ShardedStrategy
@@ -32,8 +34,10 @@ CheckpointLoader.register_scheme(SCHEME, load_shipped, force=True)
 __all__ = [
     'CheckDataHook',
     'CpuAmpOptimWrapper',
+    'EagerOptimizerHook',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
+    'LoRARunner',
     'LoadReportHook',
     'PlainCheckpointHook',
     'RehearsalHook',

@@ -12,6 +12,7 @@ from heracles_mm.errors import UsageError
 
 PARAMWISE_OPTIONS = (
     'decay_rate',
+    'backbone_lr_mult',
     'norm_decay_mult',
     'bias_decay_mult',
     'dwconv_decay_mult',
@@ -39,12 +40,15 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     Args:
         optim_wrapper_cfg: as mmengine's; the optimizer must say its ``lr``, above 0.
-        paramwise_cfg: ``decay_rate`` in (0, 1], and mmengine's options.
+        paramwise_cfg: ``decay_rate`` in (0, 1], ``backbone_lr_mult`` (above 0, default 1), a factor
+            on the whole backbone's rate, and mmengine's options. A custom key on 'backbone' would
+            do the same to the rate and give its norms and biases weight decay again.
 
     Raises:
         TypeError: an option that does not exist.
-        ValueError: ``decay_rate`` is missing or out of range, there is no ``lr``, the model has no
-            backbone with ``get_layer_depth``, or a custom key is in no parameter's name.
+        ValueError: ``decay_rate`` is missing or out of range, ``backbone_lr_mult`` is not above 0,
+            there is no ``lr``, the model has no backbone with ``get_layer_depth``, or a custom key
+            is in no parameter's name.
     """
 
     paramwise_cfg: dict
@@ -81,6 +85,8 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             (param,) = group['params']
             depth, count = backbone.get_layer_depth(names[param], prefix)
             scale = self.paramwise_cfg['decay_rate'] ** (count - depth - 1)
+            if names[param].startswith(prefix):
+                scale *= self.paramwise_cfg.get('backbone_lr_mult', 1)
             group['lr'] = group.get('lr', self.base_lr) * scale
 
     def _validate_cfg(self) -> None:
@@ -92,6 +98,12 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= 1:
             raise UsageError(
                 f'paramwise_cfg.decay_rate must be a number above 0 and at most 1, got {rate!r}'
+            )
+        mult = self.paramwise_cfg.get('backbone_lr_mult', 1)
+        if isinstance(mult, bool) or not isinstance(mult, (int, float)) or not mult > 0:
+            raise UsageError(
+                f'paramwise_cfg.backbone_lr_mult must be a number above 0, got {mult!r}; to leave '
+                'the backbone as it is, give it frozen_stages'
             )
         if not self.base_lr:
             raise UsageError('layer decay scales the lr of the optimizer: give it one above 0')

@@ -9,9 +9,11 @@ from mmengine.runner import Runner
 from torch import nn
 
 from heracles_mm.checkpoints.load_report import LoadReport
-from heracles_mm.checkpoints.loading import CheckedLoading, backbones_of, log, log_report
-from heracles_mm.checkpoints.recognise import find_prefix, weights_of
+from heracles_mm.checkpoints.loading import backbones_of, log, log_report, with_prefix
+from heracles_mm.checkpoints.recognise import weights_of
 from heracles_mm.checkpoints.same_kind import tensor_objection
+from heracles_mm.data_checks.classes import label_name_findings
+from heracles_mm.data_checks.findings import Odd
 from heracles_mm.engine.resume_check import check_resumable
 from heracles_mm.errors import CheckpointError
 
@@ -20,7 +22,8 @@ from heracles_mm.errors import CheckpointError
 class LoadReportHook(Hook):
     """Recognise a checkpoint's wrapping and prefix, report on the whole model, test none in part.
 
-    Weights that hold NaN or are of another kind than the model's are refused, a head's too.
+    Weights that hold NaN or are of another kind than the model's are refused, a head's too; so is a
+    test on data that number the checkpoint's classes otherwise.
 
     The backbones report by themselves; with this hook in ``custom_hooks`` their report is a part of
     the whole model's. Heads may be missing in training, a test needs them too, unless every
@@ -33,14 +36,17 @@ class LoadReportHook(Hook):
 
     def __init__(self) -> None:
         self._report: LoadReport | None = None
+        self._classes: Any = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put the weights where mmengine looks for them, and log what they will bring."""
-        model = _unwrapped(runner.model)
+        meta = checkpoint.get('meta')
+        self._classes = _classes(meta.get('dataset_meta') if isinstance(meta, dict) else None)
+        model = unwrapped(runner.model)
         if backbones := backbones_of(model):
             weights = weights_of(checkpoint)
             if len(backbones) == 1:
-                weights = _with_prefix(weights, *next(iter(backbones.items())))
+                weights = with_prefix(weights, *next(iter(backbones.items())))
             if list(weights) != list(checkpoint.get('state_dict', ())):
                 checkpoint['state_dict'] = weights
             self._report = log_report(model, weights)
@@ -53,16 +59,29 @@ class LoadReportHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Training fills what the checkpoint did not."""
-        self._report = None
+        self._report = self._classes = None
 
     def before_test(self, runner: Runner) -> None:
-        """Refuse to measure a model that is partly random."""
+        """Refuse to measure a model that is partly random, or one class as another."""
         objection = self._report.objection() if self._report else None
-        if objection and _strict(_unwrapped(runner.model)):
+        if objection and _strict(unwrapped(runner.model)):
             raise CheckpointError(f'{objection}; a test needs the checkpoint of the whole model')
+        tested = _classes(getattr(runner.test_loop.dataloader.dataset, 'metainfo', None))
+        if self._classes and tested:
+            places = ('the checkpoint', self._classes), ('test_dataloader.dataset', tested)
+            for finding in label_name_findings(*places):
+                if not isinstance(finding, Odd):
+                    raise CheckpointError(finding)
+                log(finding)
 
 
-def _unwrapped(model: nn.Module) -> nn.Module:
+def _classes(meta: Any) -> list | None:
+    """The names of a data set's labels, where they are told."""
+    classes = meta.get('classes') if isinstance(meta, dict) else None
+    return list(classes) if isinstance(classes, (list, tuple)) else None
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.get_submodule('module')
     return model
@@ -70,16 +89,3 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 def _strict(model: nn.Module) -> bool:
     return any(backbone.strict_loading for backbone in backbones_of(model).values())
-
-
-def _with_prefix(weights: dict[str, Any], prefix: str, backbone: CheckedLoading) -> dict[str, Any]:
-    """``weights`` with the backbone's under ``prefix``, wherever they stood."""
-    place = find_prefix(weights, backbone, prefix)
-    if place == prefix:
-        return weights
-    own = tuple(f'{place}{name}.' for name, _ in backbone.named_children())
-    log(f'the weights of the backbone stand under {place!r}, this model has them under {prefix!r}')
-    return {
-        prefix + key[len(place) :] if key.startswith(own) else key: value
-        for key, value in weights.items()
-    }

@@ -26,7 +26,7 @@ class ParamGroup:
 
 
 def param_groups(model: nn.Module, optimizer: Optimizer) -> list[ParamGroup]:
-    """Sort the parameters of ``optimizer`` by learning rate, then weight decay, smallest first.
+    """Sort what ``optimizer`` trains by learning rate, then weight decay, smallest first.
 
     Args:
         model: whose parameters they are.
@@ -37,7 +37,8 @@ def param_groups(model: nn.Module, optimizer: Optimizer) -> list[ParamGroup]:
     found: dict[tuple[float, float | None], list] = {}
     for group in optimizer.param_groups:
         rates = (group['lr'] / base_lr, group.get('weight_decay'))
-        found.setdefault(rates, []).extend(group['params'])
+        if trained := [param for param in group['params'] if param.requires_grad]:
+            found.setdefault(rates, []).extend(trained)
     return [
         ParamGroup(*rates, tuple(names[p] for p in params), sum(p.numel() for p in params))
         for rates, params in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or 0))

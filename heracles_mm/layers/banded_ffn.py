@@ -6,12 +6,13 @@ of rows at a time goes through all four layers; the backward pass computes the h
 few channels at a time. Same numbers, from memory of a fixed size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from heracles_mm.spectral.eager import gradients_of, is_compiled
 from heracles_mm.spectral.precision import at_least_float32
 
 BAND_BYTES = 4 * 2**20
@@ -43,7 +44,7 @@ def banded_ffn(
         dtype = torch.get_autocast_dtype('cpu')
         tensors = [tensor.to(dtype) for tensor in tensors]
     with torch.autocast('cpu', enabled=False):
-        return _BandedFFN.apply(*tensors)
+        return compiled_banded_ffn(*tensors) if is_compiled() else _BandedFFN.apply(*tensors)
 
 
 class _BandedFFN(torch.autograd.Function):
@@ -65,15 +66,61 @@ class _BandedFFN(torch.autograd.Function):
         x, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # this gradient is to be differentiated too
             out = _plain(x, *weights)
-            gradients = torch.autograd.grad(out, ctx.saved_tensors, gradient, create_graph=True)
+            gradients = gradients_of(out, ctx.saved_tensors, gradient)
             return *gradients, gradient.sum((0, 1, 2))
-        gradient = gradient.contiguous()
-        # Sums over channels and pictures: in float32 at least, whatever the maps are in.
-        dx, *sums = (torch.zeros_like(at_least_float32(t)) for t in (x.contiguous(), *weights))
-        for picture, dpicture, dout in zip(x.contiguous(), dx, gradient, strict=True):
-            _backward(picture, dpicture, dout, weights, sums)
-        sums.append(at_least_float32(gradient).sum((0, 1, 2)))
-        return tuple(total.to(x.dtype) for total in (dx, *sums))
+        return _gradients(gradient, x, *weights)
+
+
+Seven = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+@torch.library.custom_op('heracles_mm::banded_ffn', mutates_args=())
+def compiled_banded_ffn(
+    x: Tensor, w1: Tensor, b1: Tensor, kernel: Tensor, bias: Tensor, w2: Tensor, b2: Tensor
+) -> Tensor:
+    """The same as one operator, for compilers: what they would make of its parts writes the wide
+    map to memory."""
+    return _BandedFFN.forward(x, w1, b1, kernel, bias, w2, b2)
+
+
+@torch.library.custom_op('heracles_mm::banded_ffn_backward', mutates_args=())
+def _compiled_gradients(
+    gradient: Tensor,
+    x: Tensor,
+    w1: Tensor,
+    b1: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    w2: Tensor,
+) -> Seven:
+    return _gradients(gradient, x, w1, b1, kernel, bias, w2)
+
+
+@compiled_banded_ffn.register_fake
+def _(x, w1, b1, kernel, bias, w2, b2):
+    return x.new_empty(x.shape)
+
+
+@_compiled_gradients.register_fake
+def _(gradient, x, w1, b1, kernel, bias, w2):
+    return tuple(t.new_empty(t.shape) for t in (x, w1, b1, kernel, bias, w2, w2[:, 0]))
+
+
+compiled_banded_ffn.register_autograd(
+    lambda ctx, gradient: _compiled_gradients(gradient, *ctx.saved_tensors),
+    setup_context=_BandedFFN.setup_context,
+)
+
+
+def _gradients(gradient: Tensor, x: Tensor, *weights: Tensor) -> Seven:
+    """Of ``x``, of the ``weights`` and of the last bias."""
+    gradient = gradient.contiguous()
+    # Sums over channels and pictures: in float32 at least, whatever the maps are in.
+    dx, *sums = (torch.zeros_like(at_least_float32(t)) for t in (x.contiguous(), *weights))
+    for picture, dpicture, dout in zip(x.contiguous(), dx, gradient, strict=True):
+        _backward(picture, dpicture, dout, weights, sums)
+    sums.append(at_least_float32(gradient).sum((0, 1, 2)))
+    return tuple(total.to(x.dtype) for total in (dx, *sums))  # type: ignore[return-value]
 
 
 def _plain(x: Tensor, w1: Tensor, b1: Tensor, kernel: Tensor, bias: Tensor, w2: Tensor) -> Tensor:
@@ -126,7 +173,7 @@ def _forward(
 
 
 def _backward(
-    x: Tensor, dx: Tensor, dout: Tensor, weights: list[Tensor], sums: list[Tensor]
+    x: Tensor, dx: Tensor, dout: Tensor, weights: Sequence[Tensor], sums: list[Tensor]
 ) -> None:
     """Add the gradient of a picture (H, W, C) to ``dx``, and those of the weights to ``sums``."""
     height, width, channels = x.shape

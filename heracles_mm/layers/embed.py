@@ -1,12 +1,14 @@
 """What lies before the blocks of a stage: the stem, and the downsampling between stages."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from heracles_mm.errors import UsageError
 from heracles_mm.spectral.eager import AsMade, is_traced, is_transformed
@@ -88,9 +90,18 @@ class Stem(AsMade):
         if not is_transformed():  # vmap knows no memory format
             x = x.contiguous(memory_format=torch.channels_last)  # as all maps after it
         norms = list(self.convs)[1::3]
-        fused = all(map(_has_fixed_statistics, norms)) and self.is_as_made()
+        fused = all(map(_has_fixed_statistics, norms)) and self.on_cpu_as_made(x)
         x = self.proj(_with_fixed_statistics(x, self.convs) if fused else self.convs(x))
         return self.norm(x.permute(0, 2, 3, 1))  # (B, H / 4, W / 4, dim)
+
+    def fold_norms(self) -> None:
+        """Make BatchNorms with fixed statistics a part of the convolutions before them for good."""
+        for index, (conv, norm) in enumerate(pairwise(self.convs)):
+            if type(conv) is not nn.Conv2d or not isinstance(norm, _BatchNorm):
+                continue
+            if norm.track_running_stats:
+                self.convs[index] = fuse_conv_bn_eval(conv, norm)
+                self.convs[index + 1] = nn.Identity()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """As torch's; weights of three input channels are adapted to another number."""

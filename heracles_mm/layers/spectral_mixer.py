@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from heracles_mm.spectral import SpectralFilter
+from heracles_mm.spectral.eager import is_traced
 
 
 class SpectralMixer(nn.Module):
@@ -29,5 +30,15 @@ class SpectralMixer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         local, spectral = x.chunk(2, dim=-1)  # (B, H, W, C / 2) each
         local = self.local(local.movedim(-1, 1)).movedim(1, -1)
-        y = torch.stack((local, self.filter(spectral, channels_last=True)), dim=-1)
-        return y.flatten(-2)  # (B, H, W, C)
+        return interleaved(local, self.filter(spectral, channels_last=True))  # (B, H, W, C)
+
+
+def interleaved(first: Tensor, second: Tensor) -> Tensor:
+    """f0, s0, f1, s1, ... along the last axis.
+
+    Torch stacks numbers one by one; complex ones are made of real and imaginary parts at the speed
+    of memory.
+    """
+    if first.dtype == second.dtype in (torch.float32, torch.float64) and not is_traced():
+        return torch.view_as_real(torch.complex(first, second)).flatten(-2)
+    return torch.stack((first, second), dim=-1).flatten(-2)

@@ -47,3 +47,6 @@ def wide(tensor: Tensor) -> Tensor:
 def float32(value: float) -> float:
     """Round as mmcv's C++ does: its thresholds and scales are float32, whatever tensors are."""
     return struct.unpack('f', struct.pack('f', value))[0]
+
+
+float32._dynamo_marked_constant = True  # type: ignore[attr-defined]  # for torch.compile

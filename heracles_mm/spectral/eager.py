@@ -8,7 +8,7 @@ plain formula. This file alone decides.
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from torch.autograd import forward_ad
 from torch.nn.modules import module as torch_module
 from torch.overrides import _get_current_function_mode
 from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+_is_exporting = getattr(torch.compiler, 'is_exporting', lambda: False)  # from torch 2.7 on
 
 HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks')
 
@@ -27,19 +29,43 @@ class AsMade(nn.Module):
 
     def is_as_made(self) -> bool:
         """Whether its tree has the layers it was made with (or BatchNorms joined over processes),
-        with nothing attached to them, and nothing watches or transforms what all modules do."""
+        with nothing attached to them, and nothing watches or transforms what all modules do.
+
+        While torch.compile reads the model too, which then keeps to the answer; never for
+        exporters and TorchScript.
+        """
+        if is_compiled():
+            return self._is_untouched()
+        return not is_traced() and not is_transformed() and self._is_untouched()
+
+    def on_cpu_as_made(self, x: Tensor) -> bool:
+        """The same, for a map ``x`` that :func:`is_on_cpu`."""
+        return is_on_cpu(x) and self.is_as_made()
+
+    def _is_untouched(self) -> bool:
         return (
-            not is_traced()
-            and not is_transformed()
-            and not any(getattr(torch_module, f'_global{kind}') for kind in HOOKS)
+            not any(getattr(torch_module, f'_global{kind}') for kind in HOOKS)
             and all(_has_nothing_attached(module) for module in self.modules())
             and _layers(repr(self)) == _layers(self.made)
         )
 
-    def on_cpu_as_made(self, x: Tensor) -> bool:
-        """The same, for an ordinary tensor ``x`` of the CPU: GPUs have not the cost that most
-        routes avoid (fresh memory pages, cache misses)."""
-        return type(x) is Tensor and x.device.type == 'cpu' and self.is_as_made()
+    # As torch.compiler.assume_constant_result does, which would import the compiler here.
+    _is_untouched._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def is_on_cpu(x: Tensor) -> bool:
+    """Whether ``x`` is an ordinary tensor or parameter of the CPU: GPUs have not the cost that most
+    routes avoid (fresh memory pages, cache misses)."""
+    if is_compiled():
+        return x.device.type == 'cpu'
+    if is_traced() or type(x) not in (Tensor, nn.Parameter) or x.device.type != 'cpu':
+        return False
+    return not getattr(_get_current_dispatch_mode(), 'as_cuda', False)
+
+
+def is_compiled() -> bool:
+    """Whether what runs now is read by torch.compile, to be fused and run in its place."""
+    return torch.compiler.is_dynamo_compiling() and not _is_exporting()
 
 
 def is_traced() -> bool:
@@ -80,15 +106,23 @@ def _refuse_another_size(x: Tensor, axes: list[int], sizes: list[int]) -> Tensor
 
 def is_transformed() -> bool:
     """Whether tensors stand for others: in torch.func, forward-mode derivatives, or a mode that
-    sees every operator."""
+    sees every operator and does not say that it only writes down what eager mode does."""
     if torch.compiler.is_compiling():  # which cannot ask
         return False
+    mode = _get_current_dispatch_mode()
     return (
         torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
-        or _get_current_dispatch_mode() is not None
+        or not (mode is None or getattr(mode, 'takes_every_route', False))
         or _get_current_function_mode() is not None
     )
+
+
+def gradients_of(y: Tensor, tensors: Sequence[Tensor], dy: Tensor) -> list[Tensor | None]:
+    """Of ``y``, to be differentiated again; None of tensors that want none."""
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    found = iter(torch.autograd.grad(y, wanted, dy, create_graph=True))
+    return [next(found) if tensor.requires_grad else None for tensor in tensors]
 
 
 def _layers(tree: str) -> str:

@@ -84,15 +84,23 @@ class SpectralFilter(OnAnyGrid):
         axes = tuple(range(-count - channels_last, -channels_last))
         check_real(x, least_dims=count + 1, axes=axes)
         x = keep_traced_size(x, axes)
-        forward, inverse, periodic = TRANSFORMS[self.transform]
+        weight = self.weight_on(tuple(x.shape[axis] for axis in axes), x)
+        return self.filtered(x, weight.movedim(0, -1) if channels_last else weight, axes)
+
+    def weight_on(self, grid: tuple[int, ...], x: Tensor) -> Tensor:
+        """The weight for ``x`` of a ``grid``, (C, *grid), in the dtype of the computation."""
         with no_autocast(x):
-            y = forward(at_least_float32(x), axes)
-            size = tuple(x.shape[axis] for axis in axes)
-            weight = resample_filter(self.weight.to(y.dtype), size, periodic)
-            if channels_last:
-                weight = weight.movedim(0, -1)
-            y = _convolve(y, weight, axes) if self.product == 'convolution' else y * weight
-            return inverse(y, axes).to(x.dtype)
+            weight = self.weight.to(torch.promote_types(x.dtype, torch.float32))
+            return resample_filter(weight, grid, TRANSFORMS[self.transform].periodic)
+
+    def filtered(self, x: Tensor, weight: Tensor, axes: Axes) -> Tensor:
+        """Maps or series through a weight of their own grid and layout."""
+        forward, inverse, _ = TRANSFORMS[self.transform]
+        with no_autocast(x):
+            y = at_least_float32(x)
+            if self.product == 'convolution':
+                return _convolve(y, weight, axes).to(x.dtype)
+            return inverse(forward(y, axes) * weight, axes).to(x.dtype)
 
     def extra_repr(self) -> str:
         channels, *grid = self.weight.shape
@@ -109,7 +117,14 @@ class SpectralFilter(OnAnyGrid):
 
 
 def _convolve(x: Tensor, kernel: Tensor, axes: Axes) -> Tensor:
-    """Hartley spectra of the circular convolution of the signals of ``x`` and ``kernel``."""
-    reversed_kernel = reverse_frequencies(kernel, axes)
-    even, odd = (kernel + reversed_kernel) / 2, (kernel - reversed_kernel) / 2
-    return x * even + reverse_frequencies(x, axes) * odd
+    """The circular convolution of ``x`` with the signal of a Hartley spectrum ``kernel``.
+
+    The same as ``H_x(f) K_even(f) + H_x(-f) K_odd(f)`` by the half spectra of real signals, since
+    K_even - j K_odd, the kernel's DFT, is (1 - j) / 2 (K(f) + j K(-f)).
+    """
+    if x.shape[0] == 0:  # MKL refuses an empty batch
+        return x
+    both = torch.complex(kernel, reverse_frequencies(kernel, axes))
+    half = both.narrow(axes[-1], 0, x.shape[axes[-1]] // 2 + 1)
+    y = torch.fft.rfftn(x, dim=axes) * (half * (0.5 - 0.5j))
+    return torch.fft.irfftn(y, s=[x.shape[axis] for axis in axes], dim=axes)

@@ -1,14 +1,15 @@
 """HAMSA's gates, in real arithmetic: a spectrum is a pair of tensors, real and imaginary part.
 
 Both gates look at magnitudes alone, so they treat f and -f of a real signal alike. Spectra and
-magnitudes come in float32 or float64, never in a half type.
+magnitudes come in float32 or float64, never in a half type; under bfloat16 autocast the products
+with weights are in bfloat16, which has their range (:func:`product_dtype`).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from heracles_mm.spectral.precision import no_autocast
+from heracles_mm.spectral.precision import no_autocast, product_dtype
 
 
 class _Magnitude(torch.autograd.Function):
@@ -63,6 +64,7 @@ class SpectralPulseNet(nn.Module):
         self.gate = WideLinear(channels, channels)
 
     def forward(self, magnitude: Tensor) -> Tensor:
+        magnitude = magnitude.to(product_dtype(magnitude))
         with no_autocast(magnitude):
             return self.gate(magnitude).sigmoid()
 
@@ -100,9 +102,11 @@ class SAGU(nn.Module):
         Args:
             real, imaginary, magnitude: of Y and U, (2, ..., C), or of Y alone, (1, ..., C).
         """
+        dtype = product_dtype(real)
+        real, imaginary, magnitude = real.to(dtype), imaginary.to(dtype), magnitude.to(dtype)
         with no_autocast(real):
-            gate = (magnitude @ self.w2.to(real.dtype)).sigmoid()
-            w1 = self.w1.to(real.dtype)
+            gate = (magnitude @ self.w2.to(dtype)).sigmoid()
+            w1 = self.w1.to(dtype)
             if len(w1) == 1:
                 return (real[0] @ w1[0]) * gate[0], (imaginary[0] @ w1[0]) * gate[0]
             both = torch.cat((w1[0], w1[1]), dim=1) / 2  # (C, 2 C): one product with A, B of A + jB

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from heracles_mm.errors import UsageError
-from heracles_mm.spectral import fourier
-from heracles_mm.spectral.eager import is_traced, is_transformed
-from heracles_mm.spectral.fourier import check_fft_axes, half_spectrum
-from heracles_mm.spectral.gating import magnitude
+from heracles_mm.spectral import fourier, tables
+from heracles_mm.spectral.eager import is_on_cpu, is_traced, is_transformed
+from heracles_mm.spectral.fourier import check_fft_axes
 from heracles_mm.spectral.precision import no_autocast
 from heracles_mm.spectral.resample import resample_kernel
 from heracles_mm.spectral.stored import OnAnyGrid, check_stored
+from heracles_mm.spectral.tables import table
 
 logger = logging.getLogger(__name__)
 
@@ -26,21 +26,12 @@ def check_kernel(kernel: str) -> None:
         raise UsageError(f'unknown kernel {kernel!r}: choose one of {list(KERNELS)}')
 
 
-class KernelSpectrum(NamedTuple):
-    """K^(f) and conj K^(-f) of a complex kernel, (2, bins, C), or K^(f) of a real one, (1, bins,
-    C); bins as in :func:`~heracles_mm.spectral.fourier.half_spectrum`."""
-
-    real: Tensor
-    imaginary: Tensor
-    magnitude: Tensor
-
-
 class _Cached(NamedTuple):
     grid: tuple[int, int]
     dtype: torch.dtype
     weight: Tensor
     """A copy: torch has no record of every way to write to a weight."""
-    spectrum: KernelSpectrum
+    spectrum: Tensor
 
     def is_of(self, grid: tuple[int, int], dtype: torch.dtype, weight: Tensor) -> bool:
         return (
@@ -56,9 +47,9 @@ class TokenKernel(OnAnyGrid):
     The transform of K is not Hermitian but those of psi_R and psi_I are, so half spectra of the two
     give it at every f and -f: K^(f) = R(f) + j I(f) and conj K^(-f) = R(f) - j I(f).
 
-    The spectrum is a function of the weight: under gradients it is computed in every forward pass,
-    and without them, in eval mode, it is kept for the last grid and compared with the weight, which
-    costs a fraction of the transform.
+    The spectrum is a function of the weight and computed in every forward pass. On a CPU without
+    gradients, in eval mode, it is kept for the last grid and compared with the weight, which costs
+    a fraction of the transform; a GPU would have to wait for the answer.
 
     Args:
         channels: C.
@@ -66,8 +57,9 @@ class TokenKernel(OnAnyGrid):
         fft_axes: ``'tokens'`` (1-D over the H W positions in row-major order) or ``'grid'`` (2-D).
         kernel: ``'complex'``, or ``'real'`` for psi_I = 0.
 
-    :meth:`forward` gives a :class:`KernelSpectrum`. The weight is
-    (2, C, H, W), psi_R and psi_I, or (1, C, H, W), real, drawn from N(0, 0.02^2).
+    :meth:`forward` gives K^(f) and conj K^(-f) of a complex kernel, (2, C, bins), or K^(f) of a
+    real one, (1, C, bins), at half of the bins: H W // 2 + 1, or (H, W // 2 + 1) for ``'grid'``.
+    The weight is (2, C, H, W), psi_R and psi_I, or (1, C, H, W), drawn from N(0, 0.02^2).
     """
 
     def __init__(
@@ -86,9 +78,11 @@ class TokenKernel(OnAnyGrid):
         self.weight = nn.Parameter(torch.randn(parts, channels, *grid) * 0.02)
         self._cached: _Cached | None = None
 
-    def forward(self, grid: tuple[int, int], dtype: torch.dtype) -> KernelSpectrum:
+    def forward(self, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
         """The spectrum for maps of ``grid``, computed in ``dtype`` (float32 or float64)."""
-        if self.training or torch.is_grad_enabled() or is_traced() or is_transformed():
+        if (
+            self.training or torch.is_grad_enabled() or is_traced() or is_transformed()
+        ) or not is_on_cpu(self.weight):
             return self._spectrum(grid, dtype)
         weight, cached = self.weight.detach(), self._cached
         if cached is None or not cached.is_of(grid, dtype, weight):
@@ -96,17 +90,17 @@ class TokenKernel(OnAnyGrid):
             cached = self._cached = _Cached(grid, dtype, weight.clone(), spectrum)
         return cached.spectrum
 
-    def _spectrum(self, grid: tuple[int, int], dtype: torch.dtype) -> KernelSpectrum:
+    def _spectrum(self, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
         with no_autocast(self.weight):
             weight = resample_kernel(self.weight.to(dtype), grid, self.fft_axes)
-            maps = weight.permute(0, 2, 3, 1)  # (1 or 2, H, W, C)
-            parts = half_spectrum(maps, self.fft_axes, fourier.NORMALISATION.kernels)
-            real, imaginary = parts.real, parts.imag
-            if len(parts) == 2:  # R + jI and R - jI
-                (r, i), (jr, ji) = zip(real, imaginary, strict=True)
-                real, imaginary = torch.stack((r - ji, r + ji)), torch.stack((i + jr, i - jr))
-            real, imaginary = real.contiguous(), imaginary.contiguous()
-            return KernelSpectrum(real, imaginary, magnitude(real, imaginary))
+            if self.fft_axes == 'tokens':
+                weight = weight.flatten(2)
+            axes, norm = tuple(range(2, weight.dim())), fourier.NORMALISATION.kernels
+            parts = torch.fft.rfftn(weight, dim=axes, norm=norm)
+            if len(parts) == 1:
+                return parts
+            pair = table(tables.complex_pair, weight, 2)
+            return (pair @ parts.flatten(1)).view(parts.shape)  # R + j I and R - j I
 
     def extra_repr(self) -> str:
         parts, channels, height, width = self.weight.shape

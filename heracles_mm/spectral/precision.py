@@ -56,11 +56,30 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
+def product_dtype(x: Tensor) -> torch.dtype:
+    """In which a product of spectra with a weight is computed: that of ``x``, float32 at least, or
+    bfloat16 where autocast says so.
+
+    Never float16: the bin of a map's mean is the square root of its positions times that mean, and
+    past the range from a mean of 259 on at 800x1280 px, with kernels of gain 1 (the error analysis
+    is in docs/hamsa.md).
+    """
+    device = x.device.type
+    if x.dtype == torch.float64:
+        return torch.float64
+    is_cast = _has_autocast(device) and torch.is_autocast_enabled(device)
+    if is_cast and torch.get_autocast_dtype(device) == torch.bfloat16:
+        return torch.bfloat16
+    return torch.float32
+
+
 def no_autocast(x: Tensor) -> AbstractContextManager:
     """A context in which autocast leaves operations on the device of ``x`` alone."""
     device = x.device.type
+    return torch.autocast(device, enabled=False) if _has_autocast(device) else nullcontext()
+
+
+def _has_autocast(device: str) -> bool:
     if torch.compiler.is_compiling():  # torch 2.6 cannot trace the question
-        known = device != 'meta'
-    else:
-        known = torch.amp.is_autocast_available(device)
-    return torch.autocast(device, enabled=False) if known else nullcontext()
+        return device != 'meta'
+    return torch.amp.is_autocast_available(device)

@@ -2,18 +2,19 @@
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from heracles_mm.spectral import fourier
 from heracles_mm.spectral.eager import AsMade, keep_traced_size
 from heracles_mm.spectral.fourier import from_half_spectrum, half_spectrum
+from heracles_mm.spectral.fused_bins import Weights, mix_map, real_matrix
 from heracles_mm.spectral.gating import SAGU, SpectralPulseNet, magnitude
-from heracles_mm.spectral.kernels import KernelSpectrum, TokenKernel
-from heracles_mm.spectral.precision import at_least_float32, check_map, no_autocast
-
-CHUNK = 2**17
-"""Numbers of a spectrum's real part that are gated at a time in inference, so that all that stands
-between the transforms stays in the cache."""
+from heracles_mm.spectral.kernels import TokenKernel
+from heracles_mm.spectral.precision import (
+    at_least_float32,
+    check_map,
+    no_autocast,
+    product_dtype,
+)
 
 
 class SASS(AsMade):
@@ -32,15 +33,9 @@ class SASS(AsMade):
             say "1D") or ``'grid'`` (2-D over H and W; ours).
         kernel: ``'complex'`` (the paper's) or ``'real'``: psi_I = 0, half the kernel parameters.
 
-    Attributes:
-        recompute: in the backward pass of a complex kernel, compute what stands between the
-            transforms again, which is many maps. False where a caller does so with all of this.
-
     Shapes: (B, H, W, C) to (B, H, W, C), any H and W; the dtype is kept, the computation is in
-    float32 at least.
+    float32 at least, under bfloat16 autocast with products in bfloat16.
     """
-
-    recompute = True
 
     def __init__(
         self,
@@ -59,43 +54,44 @@ class SASS(AsMade):
     def forward(self, x: Tensor) -> Tensor:
         check_map(x, self.kernel.channels)
         x = keep_traced_size(x, (-3, -2))
+        if self.is_as_made() and x.shape[0] > 0:
+            return self.mix(x.permute(3, 0, 1, 2).contiguous()).permute(1, 2, 3, 0)
+        dtype = torch.promote_types(x.dtype, torch.float32)
         grid, norm = (x.shape[1], x.shape[2]), fourier.NORMALISATION.maps
         with no_autocast(x):
-            v = at_least_float32(x)
-            kernel = self.kernel(grid, v.dtype)
-            v = half_spectrum(v, self.fft_axes, norm)  # (B, bins, C)
-            z = self._mix(v, kernel)
+            v = half_spectrum(x.to(dtype), self.fft_axes, norm)  # (B, bins, C)
+        real, imaginary = v.real.flatten(1, -2), v.imag.flatten(1, -2)
+        planes = flat_planes(self.kernel(grid, dtype))
+        strength = magnitude(real, imaginary)
+        parts = mix_bins(self.pulse, self.sagu, real, imaginary, strength, *planes)
+        with no_autocast(x):
+            z = torch.complex(*(part.to(dtype) for part in parts)).view(v.shape)
             return from_half_spectrum(z, grid, self.fft_axes, norm).to(x.dtype)
 
-    def _mix(self, v: Tensor, kernel: KernelSpectrum) -> Tensor:
-        """From the half spectrum of the map, (B, ..., C), to that of the result."""
-        shape, v = v.shape, v.flatten(1, -2)  # (B, bins, C)
-        planes = flat_planes(kernel)
-        grad = torch.is_grad_enabled()
-        if grad and self.recompute and len(kernel.real) == 2 and self.is_as_made():
-            parts = checkpoint(
-                self._mix_bins, v, *planes, use_reentrant=False, preserve_rng_state=False
-            )
-        elif grad or v.numel() <= CHUNK or not self.on_cpu_as_made(v):
-            parts = self._mix_bins(v, *planes)
-        else:
-            z = torch.empty_like(v)
-            bins = max(1, CHUNK // v[:, 0].numel())
-            cuts = (t.split(bins, dim=-2) for t in (z, v, *planes))
-            for target, *part in zip(*cuts, strict=True):
-                target.real, target.imag = self._mix_bins(*part)
-            return z.view(shape)
-        return torch.complex(*parts).view(shape)
+    def mix(self, x: Tensor, weights: Weights | None = None) -> Tensor:
+        """The same on maps (C, B, H, W), by fewer operators, which read the weights of the parts:
+        for callers who know that these are as they were made, or have kept what :meth:`weights`
+        gave."""
+        weights = weights or self.weights((x.shape[2], x.shape[3]), x, product_dtype(x))
+        with no_autocast(x):
+            maps = at_least_float32(x)
+            maps = maps.flatten(2) if self.fft_axes == 'tokens' else maps
+            return mix_map(maps, weights).view(x.shape).to(x.dtype)
 
-    def _mix_bins(self, v: Tensor, *kernel: Tensor) -> tuple[Tensor, Tensor]:
-        real, imaginary = v.real.contiguous(), v.imag.contiguous()
-        strength = magnitude(real, imaginary)
-        return mix_bins(self.pulse, self.sagu, real, imaginary, strength, *kernel)
+    def weights(self, grid: tuple[int, int], x: Tensor, products: torch.dtype) -> Weights:
+        """What :meth:`mix` multiplies maps of a ``grid`` with, in products of that dtype."""
+        with no_autocast(x):
+            kernel = self.kernel(grid, torch.promote_types(x.dtype, torch.float32)).flatten(2)
+            gate, matrix = self.pulse.gate, real_matrix(self.sagu.w1.to(products))
+            others = gate.weight, gate.bias, matrix, self.sagu.w2
+            return Weights(kernel, *(weight.to(products) for weight in others))
 
 
-def flat_planes(kernel: KernelSpectrum) -> list[Tensor]:
-    """What :func:`mix_bins` takes of a kernel: (1 or 2, 1, bins, C) each."""
-    return [plane.flatten(1, -2).unsqueeze(1) for plane in kernel]
+def flat_planes(kernel: Tensor) -> list[Tensor]:
+    """What :func:`mix_bins` takes of a kernel's spectrum: (1 or 2, 1, bins, C) each."""
+    kernel = kernel.flatten(2).mT.unsqueeze(1)
+    real, imaginary = kernel.real.contiguous(), kernel.imag.contiguous()
+    return [real, imaginary, magnitude(real, imaginary)]
 
 
 def mix_bins(

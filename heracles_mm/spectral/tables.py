@@ -29,7 +29,10 @@ class TableCache:
             if key in self._tables:
                 self._tables.move_to_end(key)
                 return self._tables[key]
-            table = self._tables[key] = build()
+            table = build()
+            if type(table) is not Tensor:  # it holds no numbers
+                return table
+            self._tables[key] = table
             self.bytes += table.nbytes
             while self.bytes > self.max_bytes:
                 self.bytes -= self._tables.popitem(last=False)[1].nbytes
@@ -59,7 +62,8 @@ def table(builder: Builder, like: Tensor, n: int, m: int = 0) -> Tensor:
         # A table made inside inference_mode could never take part in a later backward pass.
         with torch.inference_mode(False), torch.no_grad():
             exact = builder(n, m)
-            dtype = like.dtype.to_complex() if exact.is_complex() else like.dtype
+            least = torch.complex64 if exact.is_complex() else like.dtype
+            dtype = torch.promote_types(like.dtype, least)
             return exact.to(device=like.device, dtype=dtype)
 
     if torch.compiler.is_compiling() or type(like) not in (Tensor, torch.nn.Parameter):
@@ -113,6 +117,37 @@ def cas_matrix(n: int, _: int = 0) -> Tensor:
 def cas_reversed_matrix(n: int, _: int = 0) -> Tensor:
     """The Hartley matrix at negated frequencies, cas(-t) = cos t - sin t, (n, n)."""
     return cos_matrix(n) - sin_matrix(n)
+
+
+def cas_pair(n: int, _: int = 0) -> Tensor:
+    """The Hartley matrix, and below it that of negated frequencies, (2 n, n)."""
+    return torch.cat((cas_matrix(n), cas_reversed_matrix(n)))
+
+
+def cos_sin_pairs(n: int, _: int = 0) -> Tensor:
+    """Columns of the cosine and the sine matrix by turns, (n, 2 n)."""
+    return torch.stack((cos_matrix(n), sin_matrix(n)), dim=2).flatten(1)
+
+
+def bin_shares(n: int, rows: int) -> Tensor:
+    """Of each bin of ``rows`` half spectra (rows (n // 2 + 1),): 1 where the whole spectrum has it
+    once, 1 / 2 where it has it twice, up to conjugation."""
+    k = _range(n // 2 + 1)
+    return ((1 + ((k == 0) | (2 * k == n)).double()) / 2).repeat(rows)
+
+
+def complex_pair(_: int, __: int = 0) -> Tensor:
+    """What makes R + j I and R - j I of R and I, (2, 2)."""
+    return torch.tensor([[1, 1j], [1, -1j]], dtype=torch.complex128, device='cpu')
+
+
+def complex_product(_: int, __: int = 0) -> Tensor:
+    """Half of what the real and the imaginary part of a weight are multiplied with in its real
+    matrix, and in that of its conjugate: (2 inputs, 2 weights, 2 outputs, 2 parts)."""
+    straight = torch.tensor(
+        [[[1, 0], [0, 1]], [[0, -1], [1, 0]]], dtype=torch.float64, device='cpu'
+    )
+    return torch.stack((straight, straight * straight.new_tensor([1, -1])), dim=1) / 2
 
 
 def lerp_matrix(n: int, m: int, wrap: bool) -> Tensor:

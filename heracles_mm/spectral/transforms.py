@@ -100,12 +100,13 @@ def _table(builder: tables.Builder, x: Tensor, axis: int) -> Tensor:
 
 
 def multiply(matrix: Tensor, x: Tensor, axis: int) -> Tensor:
-    """``matrix`` (n, n) on one axis of ``x``, which is never transposed for it."""
+    """``matrix`` (m, n) on one axis of ``x``, which is never transposed for it."""
     if axis == -1:
         return x @ matrix.mT
     if axis == -2:
         return matrix @ x
-    return (matrix @ x.flatten(axis + 1)).view(x.shape)  # one product for all axes after it
+    y = matrix @ x.flatten(axis + 1)  # one product for all axes after it
+    return y.unflatten(-1, x.shape[axis + 1 :])
 
 
 def _dct(x: Tensor) -> Tensor:
@@ -130,15 +131,15 @@ def _idct(x: Tensor) -> Tensor:
 
 
 def _dht_matmul(x: Tensor, axes: Axes) -> Tensor:
-    """Over one axis a product; cas(a + b) = cos a cas b + sin a cas(-b) over two: two products
-    along W, two along H."""
+    """Over one axis a product; cas(a + b) = cos a cas b + sin a cas(-b) over two: one product makes
+    both factors of b of each row, one sums them over the rows."""
     *first, last = axes
-    plus = multiply(_table(tables.cas_matrix, x, last), x, last)
-    for axis in first:
-        minus = multiply(_table(tables.cas_reversed_matrix, x, last), x, last)
-        cosine, sine = _table(tables.cos_matrix, x, axis), _table(tables.sin_matrix, x, axis)
-        plus = multiply(cosine, plus, axis) + multiply(sine, minus, axis)
-    return plus
+    if not first:
+        return multiply(_table(tables.cas_matrix, x, last), x, last)
+    both = multiply(_table(tables.cas_pair, x, last), x, last)  # (..., H, 2 W, ...)
+    rows = list(x.shape)
+    rows[axes[0]] *= 2
+    return multiply(_table(tables.cos_sin_pairs, x, axes[0]), both.reshape(rows), axes[0])
 
 
 def _dht_fft(x: Tensor, axes: Axes) -> Tensor:

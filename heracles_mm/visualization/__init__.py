@@ -1,6 +1,7 @@
 """Pictures of what a model does (matplotlib). Each function takes data or a model and returns a
 figure; :func:`save_figure` writes it as PNG or SVG."""
 
+from heracles_mm.visualization.activation_maps import class_activation, plot_class_activation
 from heracles_mm.visualization.activations import (
     activation_scales,
     plot_activations,
@@ -22,11 +23,13 @@ from heracles_mm.visualization.receptive_field import (
 
 __all__ = [
     'activation_scales',
+    'class_activation',
     'effective_receptive_field',
     'find_scalars',
     'gate_values',
     'plot_activations',
     'plot_channels',
+    'plot_class_activation',
     'plot_curves',
     'plot_features',
     'plot_filters',

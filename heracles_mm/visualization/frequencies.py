@@ -119,7 +119,7 @@ def response(module: Weights) -> Tensor:
     with torch.no_grad():
         if isinstance(module, TokenKernel):
             height, width = module.weight.shape[-2:]
-            magnitude = module((height, width), torch.float32).magnitude
+            magnitude = module((height, width), torch.float32).abs().movedim(1, -1)
             return frequency_plane(magnitude[0], magnitude[-1], (height, width), module.fft_axes)
         weight = module.weight.detach().float()
         return torch.fft.fftshift(weight, dim=(1, 2)) if _is_centred(module) else weight

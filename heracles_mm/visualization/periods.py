@@ -67,8 +67,8 @@ def token_response(module: SpectralFilter | TokenKernel) -> tuple[Tensor, Tensor
     with torch.no_grad():
         if isinstance(module, TokenKernel):
             height, width = module.weight.shape[-2:]
-            size = module((height, width), torch.float32).magnitude  # (1 or 2, bins, C)
-            return torch.arange(size.shape[1]) / (height * width), size.square().mean(0).sqrt().T
+            size = module((height, width), torch.float32).abs()  # (1 or 2, C, bins)
+            return torch.arange(size.shape[2]) / (height * width), size.square().mean(0).sqrt()
         weight = module.weight.detach().float().abs()  # (C, T)
         count = weight.shape[1]
         bins = torch.arange(count)

@@ -58,24 +58,22 @@ def side_of(field: np.ndarray, share: float = SHARE) -> int:
     return 2 * int(np.searchsorted(rings.cumsum(), share * rings.sum())) + 1
 
 
-def plot_receptive_fields(name: str, fields: Mapping[int, np.ndarray]) -> Figure:
-    """A panel for each stage, on a logarithmic scale of colour.
-
-    ``name`` is the backbone's, ``fields`` stage -> what :func:`effective_receptive_field` gives.
-    """
+def plot_receptive_fields(title: str, fields: Mapping[str, np.ndarray]) -> Figure:
+    """A panel for each name of ``fields``, which are what :func:`effective_receptive_field` gives,
+    on a logarithmic scale of colour."""
     figure = Figure(figsize=(2.6 * len(fields) + 1.1, 3.2), layout='constrained')
     row = figure.subplots(1, len(fields), squeeze=False)[0]
     colours = colormaps['inferno'].resampled(LEVELS)
-    for axes, (stage, field) in zip(row, fields.items(), strict=True):
+    for axes, (name, field) in zip(row, fields.items(), strict=True):
         options = dict(norm=LogNorm(FLOOR, 1), cmap=colours, interpolation='nearest')
         image = axes.imshow(field.clip(FLOOR), **options)
-        title = f'stage {stage}: {SHARE:.0%} of the energy\nwithin {side_of(field)} px'
-        axes.set_title(title, fontsize=8)
+        share = f'{SHARE:.0%} of the energy\nwithin {side_of(field)} px'
+        axes.set_title(f'{name}: {share}', fontsize=8)
         axes.tick_params(labelsize=7)
         axes.label_outer()
     bar = figure.colorbar(image, ax=list(row), shrink=0.9)
     bar.set_label('influence on the middle, strongest = 1', fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    figure.suptitle(f'{name}: effective receptive field', fontsize=10)
+    figure.suptitle(title, fontsize=10)
     figure.supxlabel('px', fontsize=8)
     return figure

@@ -39,15 +39,20 @@ def trained_backbone(cfg: Config, checkpoint: str | None, series: bool = False) 
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     MMLogger.get_instance('trained_backbone', log_level='WARNING')  # a complete load is silent
     backbone = MODELS.build({**part, 'init_cfg': None})
+    check_backbone(cfg, backbone, series)
+    if checkpoint:
+        load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)
+    return backbone.eval()
+
+
+def check_backbone(cfg: Config, backbone: object, series: bool = False) -> None:
+    """Raise a UserError about a config whose backbone is not of this package."""
     if not isinstance(backbone, (Pyramid, SeriesBackbone) if series else Pyramid):
         what = 'over pictures or series' if series else 'over pictures'
         raise UserError(
             f'the config {cfg.filename} has a {type(backbone).__name__}: this needs a backbone of '
             f'this package {what}'
         )
-    if checkpoint:
-        load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)
-    return backbone.eval()
 
 
 def read_picture(path: str, cfg: Config, size: tuple[int, int]) -> Tensor:

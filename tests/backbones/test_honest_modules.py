@@ -17,7 +17,7 @@ from torch.nn.utils import parametrize, prune
 from heracles_mm import Hamsa, Heracles
 from heracles_mm.backbones import pyramid
 from heracles_mm.layers import banded_ffn
-from heracles_mm.spectral import sass
+from heracles_mm.spectral import fused_bins
 from heracles_mm.spectral.eager import AsMade
 
 FAMILIES = {
@@ -43,8 +43,9 @@ def backbone(request):
 def x(request, monkeypatch):
     """Three pictures; large ones are those for which every route is taken."""
     if request.param == 'large':
-        for module, name in ((banded_ffn, 'BAND_BYTES'), (pyramid, 'GROUP_BYTES'), (sass, 'CHUNK')):
-            monkeypatch.setattr(module, name, 100)
+        monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 100)
+        monkeypatch.setattr(pyramid, 'GROUP_BYTES', 100)
+        monkeypatch.setattr(fused_bins, 'CHUNK', 100)
     return torch.randn(3, 3, 64, 40, generator=torch.Generator().manual_seed(1)).double()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from heracles_mm import optimize_for_inference
 from heracles_mm.cli import benchmark
 from heracles_mm.cli.benchmark import main
 
@@ -119,6 +120,26 @@ def test_compiled_candidates_are_one_graph_each(measure, monkeypatch):
     assert len(graphs) == len(models) * len(whats)
 
 
+def test_optimized_ours_are_optimized_and_peers_cast(measure, monkeypatch):
+    pytest.importorskip('timm')
+    optimized = []
+
+    def optimize(model, *args):
+        optimized.append(type(model).__name__)
+        return optimize_for_inference(model, *args)
+
+    monkeypatch.setattr('heracles_mm.benchmark.cell.optimize_for_inference', optimize)
+    models, dtypes = (MODELS[0], 'resnet18'), ('float32', 'bfloat16')
+    lines, _, _ = measure(
+        *('--models', *models, '--modes', 'optimized', '--sizes', '1x32', '--dtypes', *dtypes),
+        *('--baseline', 'resnet18'),
+    )
+    assert [(line['model'], line['dtype'], line['mode']) for line in lines] == [
+        (model, dtype, 'optimized') for dtype in dtypes for model in models
+    ]
+    assert optimized == ['Heracles'] * len(dtypes)
+
+
 def test_an_interrupted_run_keeps_what_it_measured(tmp_path, monkeypatch):
     cells = []
 
@@ -146,6 +167,10 @@ ERRORS = {
     'map of three numbers': (('--operators', '--sizes', '8x32x56'), ['BxCxHxW']),
     'unknown dtype': ((*NANO, '--dtypes', 'float8'), ["'float8'", 'bfloat16']),
     'unknown mode': ((*NANO, '--modes', 'fast'), ["'fast'", 'compiled']),
+    'training of what is optimized': (
+        (*NANO, '--modes', 'optimized', '--what', 'training'),
+        ['--modes optimized measures the forward pass'],
+    ),
     'unknown measurement': ((*NANO, '--what', 'speed'), ['forward, training, memory', 'speed']),
     'no rounds': ((*NANO, '--rounds', '0'), ['--rounds', 'at least 1', "'0'"]),
     'baseline that is not measured': ((*NANO, '--baseline', 'swin_t'), ['choose from the models']),

@@ -1,6 +1,7 @@
 """The demo leaves what it promises, and its numbers are those that were measured."""
 
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ pytest.importorskip('mmseg', reason='and one of mmseg')
 from heracles_mm.cli.demo import TASKS, main
 from heracles_mm.visualization import read_scalars
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / 'configs'
 FEW = [
     f'{loader}.dataset.{key}'
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -32,11 +34,17 @@ def scope(request):
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory, scope):
     folder = tmp_path_factory.mktemp('demo')
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, open(folder / 'printed', 'w') as printed:
         patch.setenv('HERACLES_CACHE', str(folder / 'cache'))
         argv = [*RUNS[scope], '--work-dir', str(folder / 'work'), '--cfg-options', *STEPS, *FEW]
-        assert main(argv) == 0
+        with redirect_stdout(printed):
+            assert main(argv) == 0
     return folder / 'work'
+
+
+@pytest.fixture
+def printed(folder):
+    return folder.with_name('printed').read_text()
 
 
 def test_the_report_holds_what_was_logged_before_and_after(folder, scope):
@@ -57,8 +65,11 @@ def test_curve_and_pictures_are_there(folder, scope):
         assert (folder / name).read_bytes().startswith(b'\x89PNG')
 
 
-def test_the_model_that_was_measured_is_kept(folder):
+def test_the_model_that_was_measured_is_kept_and_can_be_looked_at(folder, printed):
     assert (folder / 'iter_2.pth').is_file()
+    *_, script, config, checkpoint = printed.splitlines()[-1].split()
+    assert script == 'tools/app.py' and (ROOT / script).is_file()
+    assert Path(config).is_file() and Path(checkpoint) == folder / 'iter_2.pth'
 
 
 def test_a_config_of_another_task_is_refused_in_a_sentence(tmp_path, capfd):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from heracles_mm.cli.get_flops import main
+from heracles_mm.configs import listed_configs
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 TOY_CONFIG = str(Path(__file__).resolve().parent / 'toy' / 'toy_config.py')
@@ -77,6 +78,33 @@ def test_a_segmentor_is_counted_by_its_heads(capsys, tmp_path):
     assert parts['decode_head']['conv'] == positions * (9 * 192 * 16 + 16 * 5)
     assert set(parts['auxiliary_head.0']) == {'parameters'}
     assert parts['auxiliary_head.0']['parameters'] == parts['decode_head']['parameters']
+
+
+def test_a_segmentor_with_mmdets_head_is_counted_by_its_queries(report):
+    """One class more is one more output of a linear layer, for each of 100 queries, before and
+    after the only layer of the decoder."""
+    pytest.importorskip('mmseg')
+    pytest.importorskip('mmdet')
+    decoder = 'model.decode_head.transformer_decoder.num_layers=1'
+    small = ['--shape', '64', '96', '--device', 'cpu', '--cfg-options', decoder]
+    linear = [
+        report('mask2former_heracles_s_ade20k', *small, f'model.decode_head.num_classes={classes}')[
+            'parts'
+        ]['decode_head']['linear']
+        for classes in (150, 151)
+    ]
+    assert linear[1] - linear[0] == 2 * 100 * 256
+
+
+@pytest.mark.parametrize(
+    ('config', 'shape'),
+    [('atss_heracles_s_coco_3x', ['800', '1280']), ('upernet_heracles_s_voc', ['512'])],
+)
+def test_the_index_has_what_is_counted(config, shape, report):
+    """docs/configs.md says at which size."""
+    (listed,) = [one for one in listed_configs() if one.name == config]
+    pytest.importorskip('mmdet' if listed.task == 'detection' else 'mmseg')
+    assert report(config, '--shape', *shape)['total'] == listed.flops
 
 
 def test_the_table_shows_both_conventions_and_what_was_published(capsys):

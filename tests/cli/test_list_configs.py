@@ -33,6 +33,7 @@ def test_a_line_says_what_the_config_is(capsys):
         data='COCO',
         schedule='36 epochs with multi-scale crops',
         parameters=45_100_496,
+        flops=279_399_410_688,
         batch=16,
         optimizer='AdamW',
         lr=1e-4,

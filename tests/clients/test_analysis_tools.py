@@ -15,6 +15,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from packaging.requirements import Requirement
 from small_runs import CONFIGS, ROOT, SMALL, forget_instances
 
 from heracles_mm.datasets.pictures import write_pictures
@@ -22,9 +23,6 @@ from heracles_mm.datasets.pictures import write_pictures
 TABLE = re.findall(
     r'^\| `(python \$.+?)` \| (.*?) ?\|$', (ROOT / 'docs/clients.md').read_text(), re.MULTILINE
 )
-MODULES = {'scikit-learn<1.7': 'sklearn', 'grad-cam==1.4.8': 'pytorch_grad_cam'}
-"""What pip installs to what Python imports, where the names differ."""
-
 PICTURES = 'configs/heracles_nano_pictures.py'
 INDICES = {'kfold-cross-valid.py': 8, 'visualization/vis_tsne.py': 40}
 """Tools for which two pictures are too few."""
@@ -41,8 +39,10 @@ def test_the_documents_tools_are_found():
 def test_a_tool_of_the_document_runs(command, needs, material, tmp_path):
     library, name, words = re.fullmatch(r'python \$(\w+)/(\S+) (.*)', command).groups()
     library, words = library.lower(), shlex.split(words)
-    for package in re.findall(r"`pip install '?([^`']+)'?`", needs):
-        pytest.importorskip(MODULES.get(package, package))
+    for needed in map(Requirement, re.findall(r"`pip install '?([^`']+)'?`", needs)):
+        found = [each.version for each in metadata.distributions(name=needed.name)]
+        if not found or found[0] not in needed.specifier:
+            pytest.skip(f'needs {needed}')
     if 'robustness' in name and any(metadata.distributions(name='onedl-mmdetection')):
         pytest.skip('the OneDL mmdet has the tool and not its transform, Corrupt')
     words = [

@@ -16,7 +16,7 @@ def pictures(count: int) -> list[torch.Tensor]:
 
 
 def detection(count: int) -> dict:
-    """Pictures with one square object each."""
+    """Pictures with one square object each, and stuff around it."""
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
     from mmdet.structures.mask import BitmapMasks
@@ -41,6 +41,8 @@ def detection(count: int) -> dict:
         sample.ignored_instances = InstanceData(
             bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.long)
         )
+        around = torch.from_numpy(1 - mask.astype(np.int64))
+        sample.gt_sem_seg = PixelData(sem_seg=80 * around)  # for panoptic heads
         samples.append(sample)
     return dict(inputs=pictures(count), data_samples=samples)
 

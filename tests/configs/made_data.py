@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -13,12 +14,18 @@ import pytest
 import torch
 from batches import SERIES
 from mmengine.config import Config
+from mmengine.dataset import base_dataset
 from mmengine.registry import DATASETS
 from signatures import registered
+
+from heracles_mm.data_checks.paths import inner_datasets
 
 HEIGHT, WIDTH = 60, 80
 PICTURES = 256
 """More than the largest batch of one process."""
+
+GREY_ONE = 1 + 256 + 256**2
+"""The id that the label map's colour is in panoptic data."""
 
 ROOTS = (
     'COCO_ROOT',
@@ -31,6 +38,9 @@ ROOTS = (
     'IMAGENETTE_ROOT',
     'PENN_FUDAN_ROOT',
     'CAMVID_ROOT',
+    'LVIS_ROOT',
+    'CITYSCAPES_ROOT',
+    'VOC_ROOT',
     'PICTURES',
     'TOKEN_LABELS',
     'ETT_ROOT',
@@ -50,8 +60,12 @@ def make_data(folder: Path) -> None:
     (folder / 'cars_annos.mat').touch()
     (folder / 'annotations').mkdir()
     nothing = json.dumps(dict(images=[], annotations=[], categories=[]))
-    for name in ('instances_val2017.json', 'val.json'):  # of COCO and Penn-Fudan
-        (folder / 'annotations' / name).write_text(nothing)
+    for name in ('instances_val2017', 'panoptic_val2017', 'lvis_v1_val', 'val'):  # of Penn-Fudan
+        (folder / 'annotations' / f'{name}.json').write_text(nothing)
+    (folder / 'VOC2012' / 'JPEGImages').mkdir(parents=True)  # PascalVOCDataset looks for its files
+    (folder / 'VOC2012' / 'ImageSets' / 'Segmentation').mkdir(parents=True)
+    for name in ('train', 'aug', 'val'):
+        (folder / 'VOC2012' / 'ImageSets' / 'Segmentation' / f'{name}.txt').touch()
     series = _series()
     for name in ('ETTh1.csv', 'ETTh2.csv', 'series.csv'):
         (folder / name).write_text(series)
@@ -60,10 +74,12 @@ def make_data(folder: Path) -> None:
 @contextmanager
 def made_data(cfg: Config, folder: Path) -> Iterator[None]:
     """Inside, the data sets of ``cfg`` list the picture in ``folder`` instead of their own."""
-    with registered(DATASETS, cfg) as data_sets, pytest.MonkeyPatch.context() as to:
+    with registered(DATASETS, cfg.default_scope) as data_sets, pytest.MonkeyPatch.context() as to:
+        to.setattr(base_dataset, 'gc', SimpleNamespace(collect=int))  # of all objects, each time
         for split in ('train', 'val', 'test') if cfg.default_scope != 'mmengine' else ():
-            data_set = data_sets.get(cfg[f'{split}_dataloader'].dataset.type)
-            to.setattr(data_set, 'load_data_list', lambda self: _listed(self, folder))
+            for _, options in inner_datasets(cfg[f'{split}_dataloader'], ''):
+                data_set = data_sets.get(options.type)
+                to.setattr(data_set, 'load_data_list', lambda self: _listed(self, folder))
         for task in ('detection', 'segmentation'):  # 1600 scenes would take minutes
             module = f'heracles_mm.datasets.{task}'
             if module in sys.modules:
@@ -74,6 +90,7 @@ def made_data(cfg: Config, folder: Path) -> Iterator[None]:
 def _listed(data_set: Any, folder: Path) -> list[dict]:
     """What a data set of any of the libraries tells about a picture."""
     data_set.cat_ids, data_set.cat_img_map = [1], {1: [1]}  # CocoDataset.filter_data reads them
+    getattr(data_set, 'bbox_min_size', None)  # as VOCDataset reads it with each file
     x1, y1, x2, y2 = box = [10, 10, 70, 50]
     polygon = [x1, y1, x2, y1, x2, y2, x1, y2]
     picture = dict(
@@ -88,6 +105,7 @@ def _listed(data_set: Any, folder: Path) -> list[dict]:
         label_map=None,
         reduce_zero_label=True,
         seg_fields=[],
+        segments_info=[dict(id=GREY_ONE, category=0, is_thing=True)],
     )
     return [picture] * PICTURES
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,19 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from watched import watch
 
-AT_MOST = {'num': 32, 'nms_pre': 100, 'max_per_img': 20, 'score_thr': 0.0}
+AT_MOST = {
+    'num': 32,
+    'nms_pre': 100,
+    'max_per_img': 20,
+    'max_per_image': 20,
+    'num_points': 200,
+    'score_thr': 0.0,
+}
 """Proposals and the like of a detector: a step of 512 RoIs takes a minute on one core. Without a
 threshold an untrained model finds something."""
+
+QUERIES = 64
+"""Of DINO, which chooses them among the places of its maps: the pictures here have 85."""
 
 
 @dataclass
@@ -32,6 +43,8 @@ class OneRun:
     """What came of it."""
 
     model: nn.Module
+    parameters: int
+    """Of the model before it was reduced."""
     optimizer: torch.optim.Optimizer
     losses: dict[str, float]
     predictions: list
@@ -51,6 +64,7 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
         cfg: read after ``made_data.ROOTS`` were set, and left as it is.
         folder: with ``make_data``'s files; the runner may write there.
     """
+    whole = cfg
     cfg, unread = watch(_reduced(cfg))
     cfg.work_dir, cfg.log_level = str(folder / 'work'), 'ERROR'
     cfg.check_data = 'off'  # the data sets read no files here
@@ -64,8 +78,8 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
         wrapper = runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner.scale_lr(wrapper, runner.auto_scale_lr)
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
-        test_set = runner.test_loop.dataloader.dataset
-        assert cfg.default_scope == 'mmengine' or test_set.pipeline.transforms  # series have none
+        assert runner.test_loop.dataloader.dataset[0]
+        _switch_pipelines(runner, train_set)
         if 'tta_model' in cfg:
             _build_test_time_augmentation(runner.cfg, runner.model)
         runner.model.train()
@@ -75,6 +89,7 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
             predictions = runner.model.val_step(batch(2))
         return OneRun(
             runner.model,
+            _parameters(whole) if 'num_queries' in cfg.model else _count(runner.model),
             wrapper.optimizer,
             {name: loss.item() for name, loss in losses.items()},
             predictions,
@@ -83,6 +98,22 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
             train_set.metainfo.get('classes'),
             unread,
         )
+
+
+def _parameters(cfg: Config) -> int:
+    with torch.device('meta'):
+        return _count(MODELS.build(deepcopy(cfg.model)))  # a detector changes its options
+
+
+def _count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _switch_pipelines(runner: Runner, train_set: Any) -> None:
+    """Use each pipeline that a hook would put into the place of the first one."""
+    for hook in runner.hooks:
+        if pipeline := getattr(hook, 'switch_pipeline', None):
+            assert Compose(pipeline)(train_set.get_data_info(0))['inputs'].ndim == 3
 
 
 def _build_test_time_augmentation(cfg: Config, model: nn.Module) -> None:
@@ -95,10 +126,17 @@ def _build_test_time_augmentation(cfg: Config, model: nn.Module) -> None:
 def _reduced(cfg: Config) -> Config:
     """The same options with smaller values."""
     cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
-    for part in (cfg.model.get('train_cfg'), cfg.model.get('test_cfg')):
-        _limit(part)
-    if 'size' in cfg.model.get('data_preprocessor', ()):  # mmseg pads to it
-        cfg.model.data_preprocessor.size = (SIDE, SIDE)
+    model, preprocessor = cfg.model, cfg.model.get('data_preprocessor', {})
+    for part in (model, model.get('decode_head', {})):
+        _limit(part.get('train_cfg'))
+        _limit(part.get('test_cfg'))
+    if 'num_queries' in model:
+        model.num_queries = QUERIES
+    for part in (preprocessor, *preprocessor.get('batch_augments', [])):
+        if 'size' in part:  # what batches are padded to
+            part.size = (SIDE, SIDE)
+    for split in ('train', 'val', 'test'):  # loops that count iterations start the workers
+        cfg[f'{split}_dataloader'].update(num_workers=0, persistent_workers=False)
     if 'auto_scale_lr' in cfg:  # as --auto-scale-lr
         cfg.auto_scale_lr.enable = True
     return cfg

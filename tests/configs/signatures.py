@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from mmengine import registry
@@ -30,19 +31,21 @@ TAKEN_BEFORE = {
     'OptimWrapper': {'constructor', 'paramwise_cfg'},
     'LinearLR': {'convert_to_iter_based'},
     'CosineAnnealingLR': {'convert_to_iter_based'},
+    'EMAHook': {'priority'},
 }
 """Options that mmengine takes out before it calls the constructor."""
 
 PASSES_ON = {
     'RandomResize': 'Resize',
     'RandomChoiceResize': 'Resize',
+    'EMAHook': 'ExpMomentumEMA',
     'NamedDetLocalVisualizer': 'DetLocalVisualizer',
     'NamedUniversalVisualizer': 'UniversalVisualizer',
 }
 """Parts that hand the options they do not know to another, which rejects those it does not."""
 
 PLAIN = {
-    'data_prefix': {'img', 'seg', 'img_path', 'seg_map_path'},
+    'data_prefix': {'img', 'seg', 'img_path', 'seg_map_path', 'sub_data_root'},
     'hparams': {'interpolation', 'pad_val'},
 }
 """Dicts without a type of which the libraries take what they know and pass over the rest."""
@@ -54,9 +57,9 @@ def unknown_options(cfg: Config) -> list[str]:
 
 
 @contextmanager
-def registered(root: Registry, cfg: Config) -> Iterator[Registry]:
-    """The registry of the config's library below ``root``, or ``root`` if it has none."""
-    scope = DefaultScope.overwrite_default_scope(cfg.default_scope)
+def registered(root: Registry, library: str) -> Iterator[Registry]:
+    """The registry of a ``library`` below ``root``, or ``root`` if it has none."""
+    scope = DefaultScope.overwrite_default_scope(library)
     with scope, root.switch_scope_and_registry(None) as registry:
         yield registry
 
@@ -64,6 +67,8 @@ def registered(root: Registry, cfg: Config) -> Iterator[Registry]:
 def _unknown(cfg: Config, value: Any, path: str, name: str = '') -> Iterator[str]:
     if isinstance(value, dict):
         known = _known_options(cfg, value.get('type')) or PLAIN.get(name)
+        if known is not None and 'resize_type' in value:  # handed to that in place of Resize
+            known |= _known_options(cfg, value['resize_type']) or set()
         yield from (f'{path}{key}' for key in value if known is not None and key not in known)
         for key, inner in value.items():
             yield from _unknown(cfg, inner, f'{path}{key}.', key)
@@ -80,10 +85,7 @@ def _known_options(cfg: Config, kind: Any) -> set[str] | None:
     """
     if not isinstance(kind, str):
         return None
-    classes = []
-    for root in REGISTRIES:
-        with registered(root, cfg) as registry:
-            classes += [found] if (found := registry.get(kind)) is not None else []
+    classes = _classes(cfg.default_scope, kind)
     if not classes or any(_rejects_by_itself(cls) for cls in classes):
         return None
     known = {'type', *(name for cls in classes for name in _parameters(cls))}
@@ -91,6 +93,15 @@ def _known_options(cfg: Config, kind: Any) -> set[str] | None:
     if kind in PASSES_ON:
         known |= _known_options(cfg, PASSES_ON[kind]) or set()
     return known
+
+
+@cache
+def _classes(library: str, kind: str) -> list[Any]:
+    found = []
+    for root in REGISTRIES:
+        with registered(root, library) as registry:
+            found.append(registry.get(kind))
+    return [one for one in found if one is not None]
 
 
 def _rejects_by_itself(cls: Any) -> bool:

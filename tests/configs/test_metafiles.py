@@ -21,9 +21,18 @@ TASKS = {
     'Semantic FPN': ['Semantic Segmentation'],
     'Forecaster': ['Time Series Forecasting'],
     'RetinaNet': ['Object Detection'],
+    'ATSS': ['Object Detection'],
     'GFL': ['Object Detection'],
+    'DINO': ['Object Detection'],
     'Mask R-CNN': ['Object Detection', 'Instance Segmentation'],
     'Cascade Mask R-CNN': ['Object Detection', 'Instance Segmentation'],
+    'RTMDet-Ins': ['Object Detection', 'Instance Segmentation'],
+}
+OF_MASK2FORMER = {
+    'COCO': ['Object Detection', 'Instance Segmentation'],
+    'COCO panoptic': ['Panoptic Segmentation', 'Object Detection', 'Instance Segmentation'],
+    'ADE20K': ['Semantic Segmentation'],
+    'Cityscapes': ['Semantic Segmentation'],
 }
 
 
@@ -53,8 +62,12 @@ def test_a_metafile_holds_the_models_of_its_family_and_kind(metafile):
 def test_an_entry_is_its_configs(name):
     model = MODELS[name]
     assert model['Config'] == f'configs/{name}.py'
-    assert [result['Task'] for result in model['Results']] == TASKS[model['Metadata']['Method']]
-    assert len({result['Dataset'] for result in model['Results']}) == 1
+    (data,) = {result['Dataset'] for result in model['Results']}
+    tasks = TASKS.get(model['Metadata']['Method']) or OF_MASK2FORMER[data]
+    assert [result['Task'] for result in model['Results']] == tasks
+    dense = tasks[0] not in ('Image Classification', 'Time Series Forecasting')
+    small = 'nano' in model['Metadata']['Backbone']
+    assert ('FLOPs' in model['Metadata']) == (dense and not small)
 
 
 @pytest.mark.parametrize('listed', listed_configs(), ids=lambda listed: listed.name)

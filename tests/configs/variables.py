@@ -13,6 +13,7 @@ READ_ELSEWHERE = {
     'check_data': 'CheckDataHook',
     'custom_imports': 'Config.fromfile',
     'env_cfg.dist_cfg.backend': 'a run of several processes',
+    'lora': 'LoRARunner',
     'runner_type': 'RUNNERS.build',
     'strategy': 'a FlexibleRunner',
     'sync_bn': 'a run of several processes',

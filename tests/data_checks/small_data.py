@@ -138,6 +138,137 @@ def classification_config(root: Path) -> Config:
     return Config(cfg)
 
 
+def write_voc(root: Path, split: str, count=4) -> dict:
+    """Pictures with one object of each class; returns a config's data set."""
+    first = {'train': 1, 'val': 101}[split]
+    names = [f'{number:06}' for number in range(first, first + count)]
+    for name in names:
+        write_picture(root / 'VOC2007/JPEGImages' / f'{name}.jpg', seed=int(name))
+        objects = ''.join(
+            f'<object><name>{one}</name><difficult>0</difficult><bndbox><xmin>{5 + 20 * k}</xmin>'
+            f'<ymin>6</ymin><xmax>{24 + 20 * k}</xmax><ymax>30</ymax></bndbox></object>'
+            for k, one in enumerate(CLASSES)
+        )
+        size = f'<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>'
+        path = root / 'VOC2007/Annotations' / f'{name}.xml'
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'<annotation>{size}{objects}</annotation>')
+    (root / f'VOC2007/{split}.txt').write_text('\n'.join(names) + '\n')
+    return dict(
+        type='VOCDataset',
+        data_root=str(root),
+        ann_file=f'VOC2007/{split}.txt',
+        data_prefix=dict(sub_data_root='VOC2007/'),
+        metainfo=dict(classes=CLASSES),
+        test_mode=split == 'val',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations', with_bbox=True),
+            dict(type='PackDetInputs'),
+        ],
+    )
+
+
+def voc_config(root: Path) -> Config:
+    """A config of a RetinaNet's head on the data of ``root``."""
+    cfg = dict(
+        default_scope='mmdet',
+        model=dict(bbox_head=dict(num_classes=2)),
+        train_dataloader=dict(dataset=write_voc(root, 'train')),
+        val_dataloader=dict(dataset=write_voc(root, 'val')),
+        val_evaluator=dict(type='VOCMetric'),
+    )
+    return Config(cfg)
+
+
+def write_panoptic(root: Path, split: str, count=3) -> dict:
+    """Pictures of a cat and a dog on grass, whose ids need two colours; returns a data set."""
+    first = {'train': 1, 'val': 101}[split]
+    images, annotations = [], []
+    for number in range(first, first + count):
+        name = f'{number:06}'
+        write_picture(root / split / f'{name}.jpg', seed=number)
+        ids = np.full((HEIGHT, WIDTH), 700 + number)
+        ids[5:25, 8:28], ids[5:25, 34:54] = 300 + number, 500 + number
+        colours = np.stack([ids % 256, ids // 256 % 256, ids // 256**2], -1).astype(np.uint8)
+        path = root / f'panoptic_{split}' / f'{name}.png'
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(colours).save(path)
+        images.append(dict(id=number, file_name=f'{name}.jpg', width=WIDTH, height=HEIGHT))
+        boxes = {3: [8, 5, 20, 20], 7: [34, 5, 20, 20], 9: [0, 0, WIDTH, HEIGHT]}
+        segments = [
+            dict(id=i, category_id=one, iscrowd=0, bbox=box, area=int((ids == i).sum()))
+            for i, (one, box) in zip(np.unique(ids).tolist(), boxes.items(), strict=True)
+        ]
+        entry = dict(image_id=number, file_name=f'{name}.png', segments_info=segments)
+        annotations.append(entry)
+    categories = [
+        dict(id=3, name='cat', isthing=1),
+        dict(id=7, name='dog', isthing=1),
+        dict(id=9, name='grass', isthing=0),
+    ]
+    content = dict(images=images, annotations=annotations, categories=categories)
+    (root / f'panoptic_{split}.json').write_text(json.dumps(content))
+    return dict(
+        type='CocoPanopticDataset',
+        data_root=str(root),
+        ann_file=f'panoptic_{split}.json',
+        data_prefix=dict(img=f'{split}/', seg=f'panoptic_{split}/'),
+        metainfo=dict(classes=(*CLASSES, 'grass'), thing_classes=CLASSES, stuff_classes=('grass',)),
+        test_mode=split == 'val',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadPanopticAnnotations'),
+            dict(type='PackDetInputs'),
+        ],
+    )
+
+
+def panoptic_config(root: Path) -> Config:
+    """A config of a Mask2Former's heads on the data of ``root``."""
+    classes = dict(num_things_classes=2, num_stuff_classes=1)
+    weights = dict(class_weight=[1.0, 1.0, 1.0, 0.1])
+    cfg = dict(
+        default_scope='mmdet',
+        model=dict(
+            panoptic_head=dict(type='Mask2FormerHead', loss_cls=weights, **classes),
+            panoptic_fusion_head=dict(type='MaskFormerFusionHead', **classes),
+        ),
+        train_dataloader=dict(dataset=write_panoptic(root, 'train')),
+        val_dataloader=dict(dataset=write_panoptic(root, 'val')),
+        val_evaluator=dict(
+            type='CocoPanopticMetric',
+            ann_file=str(root / 'panoptic_val.json'),
+            seg_prefix=str(root / 'panoptic_val'),
+        ),
+    )
+    return Config(cfg)
+
+
+def lvis_content(split: str, content: dict) -> dict:
+    """COCO's content as LVIS v1 has it."""
+    for image in content['images']:
+        name = image.pop('file_name')
+        image['coco_url'] = f'http://images.cocodataset.org/{split}/{name}'
+        image.update(neg_category_ids=[], not_exhaustive_category_ids=[])
+    for category in content['categories']:
+        category['frequency'] = 'f'
+    for one in content['annotations']:
+        del one['iscrowd']
+    return content
+
+
+def lvis_config(root: Path) -> Config:
+    """The config of ``detection_config`` on LVIS' form of its data."""
+    cfg = detection_config(root)
+    for split in ('train', 'val'):
+        path = root / f'{split}.json'
+        path.write_text(json.dumps(lvis_content(split, json.loads(path.read_text()))))
+        cfg[f'{split}_dataloader'].dataset.update(type='LVISV1Dataset', data_prefix=dict(img=''))
+    cfg.val_evaluator.type = 'LVISMetric'
+    return cfg
+
+
 def built(cfg: Config, stage: str):
     """The data set as the library builds it."""
     with DATASETS.switch_scope_and_registry(cfg.default_scope) as registry:

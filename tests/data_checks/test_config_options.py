@@ -121,7 +121,7 @@ def test_mixing_labels_of_another_number_of_classes_is_refused():
 
 
 @pytest.mark.parametrize(
-    ('name', 'words'), [('Lion', 'install lion-pytorch'), ('AdamV', 'take Adam, ')]
+    ('name', 'words'), [('DAdaptAdam', 'install dadaptation'), ('AdamV', 'take Adam, ')]
 )
 def test_an_unknown_optimizer_is_named_with_what_there_is(name, words):
     """The control: mmengine asks None for its signature."""

@@ -69,6 +69,22 @@ def turned(cfg):
     cfg.train_dataloader.dataset.img_suffix = '.jpg'
 
 
+def cityscapes_as_unpacked(cfg):
+    """Its maps hold 34 ids; those of the 19 classes are made by its package."""
+    for path in list(place(cfg).iterdir()):
+        path.rename(path.with_name(f'{path.stem}_labelIds.png'))
+    cfg.train_dataloader.dataset.seg_map_suffix = '_labelTrainIds.png'
+
+
+def mask2former(cfg):
+    """Its loss weighs one class more than there are: no object."""
+    cfg.model = dict(
+        decode_head=dict(
+            type='Mask2FormerHead', num_classes=2, loss_cls=dict(class_weight=[1.0, 1.0])
+        )
+    )
+
+
 def palette_map(cfg):
     for path in place(cfg).iterdir():
         image = Image.fromarray(np.asarray(Image.open(path)), mode='P')
@@ -96,6 +112,11 @@ def a_batch_and_its_loss(cfg, stage='train'):
     for sample in samples if stage == 'val' else ():
         found = torch.zeros(sample.ori_shape)
         IoUMetric.intersect_and_union(found, sample.gt_sem_seg.data.squeeze(), 2, 255)
+
+
+def a_loss_has_other_weights(cfg):
+    weights = torch.tensor(cfg.model.decode_head.loss_cls.class_weight)
+    torch.nn.functional.cross_entropy(torch.zeros(3, 3), torch.arange(3), weights)
 
 
 def another_class_is_learned(cfg):
@@ -152,6 +173,16 @@ REFUSED = {
         one_file(Path.unlink),
         ['1 of 4 training pictures have no label map', '2.png'],
         a_batch_and_its_loss,
+    ),
+    'maps of Cityscapes that are still to be made': (
+        cityscapes_as_unpacked,
+        ['4 of 4 training pictures have no label map', 'with csCreateTrainIdLabelImgs'],
+        a_batch_and_its_loss,
+    ),
+    'weights of other classes': (
+        mask2former,
+        ['decode_head.loss_cls.class_weight has 2 numbers for 2 classes', '[1.0] * 2 + [0.1]'],
+        a_loss_has_other_weights,
     ),
     'a missing map in the evaluation': (
         one_file(Path.unlink, split='val'),

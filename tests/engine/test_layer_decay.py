@@ -170,6 +170,17 @@ def test_wrappers_change_names_and_no_rates(wrap, backbone):
     assert rates == pytest.approx(expected_lr(model, backbone, RATE))
 
 
+def test_a_factor_slows_the_backbone_alone_and_leaves_weight_decay_as_it_is(model):
+    """A custom key on 'backbone' is mmengine's way, and decays the norms in it again."""
+    options = dict(norm_decay_mult=0.0, flat_decay_mult=0.0)
+    before = optimizer_of(model, decay_rate=RATE, **options)
+    after = optimizer_of(model, decay_rate=RATE, backbone_lr_mult=0.1, **options)
+    assert settings(after, 'weight_decay') == settings(before, 'weight_decay')
+    inside, rates = set(model.backbone.parameters()), settings(before, 'lr')
+    slowed = {p: lr * 0.1 if p in inside else lr for p, lr in rates.items()}
+    assert settings(after, 'lr') == pytest.approx(slowed)
+
+
 def test_a_shared_parameter_is_taken_once_at_the_depth_of_its_first_name():
     backbone = Hamsa('nano', img_size=64)
     model = Detector(backbone)
@@ -194,7 +205,13 @@ def test_frozen_parameters_are_left_out():
         (dict(decay_rate=True), ValueError, 'got True'),
         (dict(decay_rate='0.5'), ValueError, "got '0.5'"),
         (dict(decay_rate=float('nan')), ValueError, 'got nan'),
-        (dict(decay_rat=0.5), TypeError, 'no option decay_rat; it has decay_rate, norm_decay_mult'),
+        (
+            dict(decay_rat=0.5),
+            TypeError,
+            'no option decay_rat; it has decay_rate, backbone_lr_mult',
+        ),
+        (dict(decay_rate=1.0, backbone_lr_mult=0), ValueError, 'above 0, got 0; to leave'),
+        (dict(decay_rate=1.0, backbone_lr_mult=True), ValueError, 'above 0, got True'),
         (dict(decay_rate=0.5, norm_decay_mul=0), TypeError, 'no option norm_decay_mul;'),
         (
             dict(decay_rate=0.5, custom_keys={'norm': dict(lr_mul=2)}),

@@ -93,6 +93,28 @@ def test_a_model_trained_behind_its_load_can_be_tested(runner, saved):
     assert run.test()['count'] == 16
 
 
+def of_classes(*classes):
+    meta = {'dataset_meta': {'classes': classes}}
+    return lambda state: {'state_dict': state, 'meta': meta}
+
+
+def test_classes_that_the_data_number_otherwise_cannot_be_tested(runner, saved):
+    """mmengine would measure one class as another, which is near zero without a word."""
+    _, path = saved(of_classes('curve', 'line'))
+    with pytest.raises(CheckpointError, match=r"'line' is label 1 of the checkpoint and 0 of test"):
+        runner(path).test()
+    runner(path).train()  # its heads learn the data's
+
+
+def test_other_names_of_the_classes_are_said_and_tested(runner, saved, log):
+    _, path = saved(of_classes('curve'))
+    assert runner(path).test()['count'] == 16
+    assert 'the checkpoint has the classes curve and test_dataloader.dataset line' in log[-1]
+    _, path = saved(of_classes('line'))
+    runner(path).test()
+    assert len([one for one in log if 'has the classes' in one]) == 1
+
+
 def test_a_head_of_other_classes_cannot_be_tested(runner, saved):
     """mmengine skips it with a warning and measures noise."""
     _, path = saved()

@@ -1,6 +1,7 @@
 """tools/export_onnx.py: classifier, segmentor, backbone of a detector, and mistakes."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -59,16 +60,18 @@ def test_a_classifier_and_its_line_for_scripts(tool):
     steps = 'tracing', 'writing onnx', 'comparing with the eager model', 'timing 1 rounds'
     assert (code, complained) == (0, [f'export_onnx: {step}' for step in steps])
     report = json.loads(printed[-1])
-    assert report['max_abs_diff'] < 1e-4 < report['max_abs_output']
+    assert report['differences']['logits'] < 1e-4 < report['largest']['logits']
     assert report['bytes'] == Path('made/c.onnx').stat().st_size
     assert (report['opset'], report['shape'], report['batch']) == (20, [64, 64], 1)
     assert report['outputs'] == {'logits': [1, 10]}
     assert report['latency'] > 0
-    assert f'{report["max_abs_diff"]:.1e}' in '\n'.join(printed[:-1])
+    assert f'{report["differences"]["logits"]:.1e}' in '\n'.join(printed[:-1])
     session = onnxruntime.InferenceSession('made/c.onnx', providers=['CPUExecutionProvider'])
-    notes = session.get_modelmeta().custom_metadata_map
-    assert json.loads(notes['mean']) == report['preprocessing']['mean'] == [123.675, 116.28, 103.53]
-    assert json.loads(notes['channels']) == 'RGB'
+    about = json.loads(session.get_modelmeta().custom_metadata_map['heracles_mm'])
+    assert about == report['description']
+    assert (about['mean'], about['channels']) == ([123.675, 116.28, 103.53], 'RGB')
+    assert about['classes'][:2] == ['T-shirt/top', 'trouser']
+    assert about['resize'] == dict(rule='exact', size=[64, 64], filter='opencv bilinear', crop=None)
 
 
 def test_a_segmentor_at_an_odd_size(tool):
@@ -80,7 +83,7 @@ def test_a_segmentor_at_an_odd_size(tool):
     assert code == 0
     report = json.loads(printed[-1])
     assert report['outputs'] == {'logits': [1, 9, 97, 130]}
-    assert report['max_abs_diff'] < 1e-4
+    assert report['differences']['logits'] < 1e-4
     assert report['latency'] is None
 
 
@@ -121,6 +124,13 @@ def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, to
     assert all(torch.equal(written[k], own[k]) for k in own if '.norm' in k or '.ffn.' in k)
 
 
+TRIDENT = (
+    '--cfg-options',
+    'model.roi_head.type=TridentRoIHead',
+    'model.roi_head.num_branch=3',
+    'model.roi_head.test_branch_idx=1',
+)
+
 MISTAKES = {
     'no config': (('absent.py', '--out', 'x.onnx'), 'absent.py does not exist'),
     'no checkpoint': ((CLASSIFIER, 'absent.pth', '--out', 'x.onnx'), 'absent.pth does not exist'),
@@ -133,10 +143,53 @@ MISTAKES = {
     'onto a folder': ((CLASSIFIER, '--out', 'd.pt2', *FAST), 'cannot be written: it is a folder'),
     'into a file': ((CLASSIFIER, '--out', 'f/x.pt2', *FAST), 'f/x.pt2 cannot be written'),
     'no out': ((CLASSIFIER,), '--out'),
-    'a detector': (
-        (DETECTOR, '--out', 'x.pt2', *FAST),
-        'a MaskRCNN cannot be exported whole, only an ImageClassifier of mmpretrain or an '
-        'EncoderDecoder of mmseg can: give --what backbone',
+    'a detector of another kind': (
+        (DETECTOR, '--out', 'x.pt2', *FAST, *TRIDENT),
+        'a MaskRCNN with the roi_head TridentRoIHead cannot be exported whole, only with '
+        "StandardRoIHead or CascadeRoIHead: give --what backbone for this model's feature maps",
+    ),
+    'soft suppression': (
+        (
+            DETECTOR,
+            '--out',
+            'x.pt2',
+            *FAST,
+            '--cfg-options',
+            'model.test_cfg.rcnn.nms.type=soft_nms',
+        ),
+        'only type nms of each class can be exported',
+    ),
+    'two pictures for a detector': (
+        (DETECTOR, '--out', 'x.pt2', *FAST, '--batch', 2),
+        'a detector is exported for one picture of one size at a time',
+    ),
+    'int8 without pictures': (
+        (CLASSIFIER, '--out', 'x.onnx', '--precision', 'int8'),
+        'name a folder of them, --calibration FOLDER, with --precision int8 and no other',
+    ),
+    'pictures without int8': (
+        (CLASSIFIER, '--out', 'x.onnx', '--calibration', '.'),
+        'with --precision int8 and no other',
+    ),
+    'an empty calibration folder': (
+        (CLASSIFIER, '--out', 'x.onnx', '--precision', 'int8', '--calibration', 'd.pt2'),
+        'the calibration folder d.pt2 holds no picture (.jpg, ',
+    ),
+    'float16 of torch': (
+        (CLASSIFIER, '--out', 'x.pt2', *FAST, '--precision', 'float16'),
+        'float16 can be had in the format onnx alone, not in torch_export',
+    ),
+    'any size from too small a one': (
+        (CLASSIFIER, '--out', 'x.onnx', '--any-size', '--shape', 32),
+        'a file of any size begins at 33 px',
+    ),
+    'NaN in the weights': (
+        (CLASSIFIER, 'nan.pth', '--out', 'x.onnx'),
+        'hold NaN or infinity',
+    ),
+    'accuracy of a backbone': (
+        (DETECTOR, '--out', 'x.onnx', '--what', 'backbone', '--accuracy', 1),
+        '--accuracy is measured of whole models in the format onnx',
     ),
     'another arch': ((CLASSIFIER, 'nano.pth', '--out', 'x.onnx'), 'of another shape (backbone.'),
     'no weights': ((CLASSIFIER, 'empty.pth', '--out', 'x.onnx'), 'holds no weights'),
@@ -148,6 +201,8 @@ MISTAKES = {
 def test_a_mistake_is_one_line_and_leaves_no_file(case, tool, folder):
     for library in ('mmdet', 'mmpretrain', 'onnxruntime'):
         pytest.importorskip(library)
+    from mmengine.config import Config
+
     from heracles_mm import Hamsa
 
     Path('f').write_text('a file')
@@ -156,6 +211,9 @@ def test_a_mistake_is_one_line_and_leaves_no_file(case, tool, folder):
     for name, arch in (('nano', 'nano'), ('backbone', ARCH)):
         weights = Hamsa(arch, img_size=64).state_dict()
         torch.save({f'backbone.{key}': tensor for key, tensor in weights.items()}, f'{name}.pth')
+    nan = build_model(Config.fromfile(CLASSIFIER), None, only_backbone=False).state_dict()
+    nan['head.fc.bias'][0] = math.nan
+    torch.save({'state_dict': nan}, 'nan.pth')
     before = {path.name for path in folder.iterdir()}
     argv, message = MISTAKES[case]
     code, printed, complained = tool(*argv)

@@ -111,7 +111,7 @@ def test_it_is_exported_for_windows_of_one_column(folder, capsys):
     assert export_onnx.main([*argv, '--dynamic-batch', '--json', *SMALL]) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report['outputs'] == {'forecast': [1, 24]}
-    assert report['preprocessing']['columns'] == ['load', 'wind']
+    assert report['description']['columns'] == ['load', 'wind']
     module = torch.export.load('f.pt2').module()
     assert module(torch.randn(5, 48)).shape == (5, 24)
 

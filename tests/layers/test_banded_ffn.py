@@ -137,3 +137,36 @@ def test_compiled_it_is_the_plain_formula(monkeypatch):
     module, x = make(), torch.randn(1, 9, 8, 4, dtype=torch.float64)
     compiled = torch.compile(module, backend='aot_eager', fullgraph=True)
     torch.testing.assert_close(compiled(x), plain(module, x))
+
+
+def test_compiled_it_is_one_operator_with_the_same_numbers(monkeypatch):
+    """Forward and backward; a compiler would write the wide map to memory."""
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 100)
+    ffn, x = ConvFFN(4, 2).double(), torch.randn(2, 6, 5, 4, dtype=torch.float64)
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph
+
+    def results(call):
+        y = call(x.requires_grad_())
+        return y, *torch.autograd.grad(y.square().sum(), [x, *ffn.parameters()])
+
+    found = results(torch.compile(ffn, backend=backend, fullgraph=True))
+    torch.testing.assert_close(found, results(ffn))
+    names = [str(node.target) for node in graphs[0].graph.nodes if node.op == 'call_function']
+    assert sum('heracles_mm.banded_ffn' in name for name in names) == 1
+    assert not any('gelu' in name for name in names)
+    found = results(torch.compile(ffn, backend='aot_eager', fullgraph=True))
+    torch.testing.assert_close(found, results(ffn))
+
+
+@pytest.mark.parametrize('frozen', [False, True])
+def test_its_gradient_has_a_gradient(frozen, monkeypatch):
+    """As gradient penalties want it, of frozen models too."""
+    monkeypatch.setattr(banded_ffn, 'BAND_BYTES', 100)
+    ffn = ConvFFN(2, 2).double().requires_grad_(not frozen)
+    x = torch.randn(1, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    inputs = (x, *(() if frozen else ffn.parameters()))
+    assert torch.autograd.gradgradcheck(lambda x, *_: ffn(x), inputs)

@@ -46,7 +46,7 @@ def test_after_a_library_failed_it_imports_once_heracles_mm_is_there(tmp_path):
     pytest.importorskip('mmdet')
     code = (
         'import sys\n'
-        'sys.meta_path[:] = [each for each in sys.meta_path if "Mmcv" not in repr(each)]\n'
+        'sys.meta_path[:] = [each for each in sys.meta_path if "StandIns" not in repr(each)]\n'
         'try: import mmdet.apis\n'
         'except ImportError as error: print(error.name)\n'
         'import heracles_mm\n'
@@ -88,3 +88,23 @@ def test_mmengine_takes_mmcv_for_a_whole_one():
         'print(mmcv_full_available())'
     )
     assert run(code) == ['True']
+
+
+def test_mmpretrain_does_without_a_transformers_that_is_too_new_for_it(tmp_path):
+    """Of 4.49 and older it takes what it wants; of a newer one its import would end in an error."""
+    pytest.importorskip('mmpretrain')
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version('mmpretrain')
+    except PackageNotFoundError:
+        pytest.skip('the OneDL fork of mmpretrain looks for transformers by itself')
+    code = (
+        'import heracles_mm, mmpretrain.models\n'
+        'from mmpretrain.utils import dependency\n'
+        'print(dependency.WITH_MULTIMODAL)'
+    )
+    package = tmp_path / 'transformers-4.50.0.dist-info'
+    package.mkdir()
+    (package / 'METADATA').write_text('Name: transformers\nVersion: 4.50.0\n')
+    assert run(code, tmp_path, ROOT)[-1] == 'False'

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from heracles_mm.spectral import SAGU, SpectralPulseNet
 from heracles_mm.spectral.gating import magnitude
@@ -92,10 +93,22 @@ def test_gradients_of_both_orders():
     assert torch.autograd.gradgradcheck(gated, tuple(parts))
 
 
-def test_autocast_changes_nothing():
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_products_are_in_bfloat16_under_its_autocast_and_never_in_float16(dtype):
+    """To the bit: factors rounded once, and what comes out is in their dtype."""
     y = spectrum(1, 2, 4, 3, dtype=torch.complex64)
     pulse, sagu = SpectralPulseNet(3), SAGU(3, 'real')
-    expected = pulse(y.abs()), *sagu(y.real, y.imag, y.abs())
-    with torch.autocast('cpu', dtype=torch.bfloat16):
+    low = torch.bfloat16 if dtype == torch.bfloat16 else torch.float32
+    size, real, imaginary, weight, bias, (w1,), w2 = (
+        each.to(low)
+        for each in (y.abs(), y.real, y.imag, pulse.gate.weight, pulse.gate.bias, sagu.w1, sagu.w2)
+    )
+    gate = (size @ w2).sigmoid()[0]
+    expected = (
+        F.linear(size, weight, bias).sigmoid(),
+        real[0] @ w1 * gate,
+        imaginary[0] @ w1 * gate,
+    )
+    with torch.autocast('cpu', dtype=dtype):
         result = pulse(y.abs()), *sagu(y.real, y.imag, y.abs())
     assert all(torch.equal(a, b) for a, b in zip(result, expected, strict=True))

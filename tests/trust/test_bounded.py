@@ -47,7 +47,7 @@ def living_tensors(model):
     known = {id(table) for table in CACHE._tables.values()}
     for module in model.modules():
         if (kept := getattr(module, '_cached', None)) is not None:
-            known.update(map(id, (*kept.spectrum, kept.weight)))
+            known.update(map(id, (kept.spectrum, kept.spectrum._base, kept.weight)))
     living = [t for t in gc.get_objects() if type(t) is torch.Tensor and id(t) not in known]
     return len(living), sum(t.nbytes for t in living)
 

@@ -56,7 +56,7 @@ def test_gates_of_shut_and_open_networks(hamsa, picture, monkeypatch):
     for module in hamsa.modules():
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.constant_(module.bias, -3)
-    monkeypatch.setattr('heracles_mm.spectral.sass.CHUNK', 256)
+    monkeypatch.setattr('heracles_mm.spectral.fused_bins.CHUNK', 256)
     found = gate_values(hamsa, picture)
     assert [gate.shape[1:] for gate in found[2]] == [(8, 12), (8, 12)]
     whole = torch.cat([gate.flatten() for planes in found.values() for gate in planes])
@@ -113,7 +113,7 @@ def test_principal_colours_separate_what_differs():
 def test_every_picture_is_written_and_names_every_block(heracles, picture, tmp_path):
     """Also of a picture whose sides differ; the same model gives the same bytes."""
     hamsa = Hamsa(TINY, img_size=64).eval()
-    fields = {stage: effective_receptive_field(heracles, picture, stage) for stage in (1, 4)}
+    fields = {f'{stage}': effective_receptive_field(heracles, picture, stage) for stage in (1, 4)}
     figures = {
         'filters': plot_filters(heracles),
         'kernels': plot_filters(hamsa),

@@ -14,6 +14,7 @@ custom_hooks = [
     dict(type='RehearsalHook'),
     dict(type='PlainCheckpointHook'),
     dict(type='EvaluateFirstHook'),
+    dict(type='EagerOptimizerHook'),
 ]
 
 max_iters = 720

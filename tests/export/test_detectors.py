@@ -1,0 +1,160 @@
+"""What is exported of a detector finds what mmdet finds; what does not is not kept."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from exported_backbones import loud
+
+from heracles_mm.datasets.scenes import compose_scene
+from heracles_mm.datasets.spec import ScenesSpec
+from heracles_mm.errors import UserError
+from heracles_mm.export.checked_export import compared, detection_samples, export
+from heracles_mm.export.compare import Comparison
+from heracles_mm.export.formats import ExportOptions
+from heracles_mm.export.wrappers import target
+
+CONFIGS = Path(__file__).parent / 'configs'
+NAMES = ('detector', 'cascade', 'retinanet', 'gfl')
+SCORES = ('rpn_cls', 'fc_cls', 'gfl_cls', 'conv_logits')  # the others' are far apart already
+
+
+def detector(name, **test_cfg):
+    """A model whose scores are far from each other: no order hangs on rounding."""
+    pytest.importorskip('mmdet')
+    from mmengine.config import Config
+
+    from heracles_mm.export.building import build_model
+
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    place = cfg.model.test_cfg.get('rcnn', cfg.model.test_cfg)
+    place.update(test_cfg)
+    model = build_model(cfg, None, only_backbone=False)
+    loud(model.backbone)
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if any(word in key for word in SCORES) and parameter.dim() > 1:
+                parameter.mul_(8)
+            elif key.endswith(('rpn_cls.bias', 'retina_cls.bias', 'gfl_cls.bias')):
+                parameter.zero_()
+    return model
+
+
+def scene(height, width, index=0):
+    """A normalised picture (1, 3, height, width) of real pixels."""
+    pixels = compose_scene(ScenesSpec(), 'val', index).image[:height, :width, ::-1].copy()
+    return (torch.from_numpy(pixels).permute(2, 0, 1)[None].float() - 116) / 58
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_same_as_mmdet_in_any_picture(name):
+    """Wide and upright ones, one with padding, an empty one, one that shows more than is allowed
+    and one without a detection."""
+    most = 3
+    made = target(detector(name, max_per_img=most), 'model')
+    counts = []
+    with torch.no_grad():
+        for x, size in (
+            (scene(64, 96), (64, 96)),
+            (scene(96, 64, 1), (96, 64)),
+            (scene(64, 96, 2), (50, 80)),
+            (torch.zeros(1, 3, 64, 64), (64, 64)),
+        ):
+            own = made.module.own(x, size)
+            found = made.module(x, torch.tensor(size).float())
+            assert len(found) == len(made.outputs)
+            for expected, value in zip(own, found, strict=True):
+                assert expected.shape == value.shape
+                torch.testing.assert_close(value, expected, rtol=0, atol=1e-4)
+            assert found[0][:, 2].max() <= size[1] and found[0][:, 3].max() <= size[0]
+            counts.append(len(found[0]))
+    assert max(counts) == most
+    if 'masks' in made.outputs:
+        assert found[3].shape == (counts[-1], 28, 28)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_nothing_found_is_no_error(name):
+    made = target(detector(name, score_thr=1.1), 'model')
+    with torch.no_grad():
+        found = made.module(scene(64, 64), torch.tensor([64.0, 64.0]))
+        own = made.module.own(scene(64, 64), (64, 64))
+    assert [len(output) for output in found] == [0] * len(made.outputs)
+    assert [output.shape for output in own] == [output.shape for output in found]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['cascade', 'retinanet'])
+def test_onnxruntime_finds_the_same(name, tmp_path):
+    """The other two: tests/runtime, whose files are such detectors."""
+    pytest.importorskip('onnxruntime')
+    made, pictures = target(detector(name), 'model'), [scene(64, 96, 3)]
+    report = export(made, ExportOptions((64, 96)), tmp_path / 'd.onnx', pictures=pictures)
+    assert report.detections > 20
+
+
+def found_in(*rows):
+    """Boxes of one px more each, scores and labels."""
+    boxes = torch.tensor([[0.0, 0, row[0], 10] for row in rows]).reshape(-1, 4)
+    scores, labels = (torch.tensor([row[at] for row in rows]) for at in (1, 2))
+    return boxes, scores, labels.long()
+
+
+def compare(own, found, nudged=None, most=100):
+    comparison = Comparison(('boxes', 'scores', 'labels'))
+    comparison.add_detections(own, nudged or own, found, 0.05, most)
+    return comparison.fault()
+
+
+OWN = ((10, 0.9, 0), (20, 0.5, 1), (30, 0.5, 1))
+
+
+def test_the_order_of_equal_scores_is_nobodys():
+    assert compare(found_in(*OWN), found_in(OWN[0], OWN[2], OWN[1])) is None
+
+
+def test_what_is_cut_off_by_a_rounding_may_be_on_either_side():
+    edge = (40, 0.05005, 0)
+    assert compare(found_in(*OWN, edge), found_in(*OWN)) is None
+    assert compare(found_in(*OWN), found_in(*OWN[:2], (40, 0.50003, 2)), most=3) is None
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ((10.1, 0.9, 0), 'the model alone finds a box 0.0, 0.0, 10.0, 10.0 of label 0'),
+        ((10, 0.8, 0), 'the model alone finds'),
+        ((10, 0.9, 1), 'the model alone finds'),
+    ],
+)
+def test_another_box_score_or_label_is_a_fault(change, words):
+    found = found_in(change, *OWN[1:])
+    assert words in compare(found_in(*OWN), found)
+    assert 'the file alone finds' in compare(found, found_in(*OWN, change))
+    # But not where the model itself finds another one when nothing but a rounding has changed.
+    assert compare(found_in(*OWN), found, nudged=found) is None
+
+
+def test_a_file_whose_boxes_are_elsewhere_is_found_out():
+    """Half a pixel, as by the RoIAlign of an old opset."""
+    made = target(detector('retinanet'), 'model')
+    samples = detection_samples([scene(64, 64)])
+
+    def moved(shift):
+        def run(*inputs):
+            boxes, *rest = made.module(*inputs)
+            return boxes + shift, *rest
+
+        with torch.no_grad():
+            return compared(made, run, samples)[0]
+
+    assert moved(0.0).fault() is None and moved(0.0).detections > 5
+    assert 'alone finds a box' in moved(0.5).fault()
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    model = detector('retinanet')
+    with torch.no_grad():
+        model.bbox_head.retina_reg.bias[0] = torch.nan
+    with pytest.raises(UserError, match=r'hold NaN or infinity \(detector\.bbox_head\.retina_reg'):
+        export(target(model, 'model'), ExportOptions((64, 64)), tmp_path / 'd.onnx')
