@@ -38,7 +38,7 @@ demo: env
 	$(PY) tools/demo.py configs/$(DEMO_METHOD)_$(BACKBONE)_nano_scenes.py --work-dir $(DEMO)
 
 test: env
-	$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --durations 25 $(ARGS)
 
 lint: env
 	$(PY) -m ruff check .

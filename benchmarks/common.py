@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 
@@ -50,6 +50,12 @@ def compare(
     times = interleave(calls, Budget(rounds, 0, rounds), seed=0)
     base = times[baseline]
     return {name: (median(found) * 1e3, ratio(found, base)) for name, found in times.items()}
+
+
+def mean_and_range(values: Sequence[float]) -> str:
+    """Such as '77.8 (77.1 to 78.2)', of one value itself."""
+    spread = f' ({min(values):.1f} to {max(values):.1f})' if len(values) > 1 else ''
+    return f'{mean(values):.1f}{spread}'
 
 
 def mean_curve(runs: list[Points]) -> Points:

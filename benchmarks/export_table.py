@@ -73,6 +73,10 @@ ROWS = {
     ),
     'RetinaNet, Heracles-S': Row('retinanet_heracles_s_coco', WIDE, detects=True),
     'GFL, Heracles-S': Row('gfl_heracles_s_coco_3x', WIDE, detects=True),
+    'ATSS, Heracles-S': Row('atss_heracles_s_coco_3x', WIDE, detects=True),
+    'DINO, Heracles-S': Row('dino_heracles_s_coco', WIDE, detects=True),
+    'Mask2Former, Heracles-S': Row('mask2former_heracles_s_coco', WIDE, detects=True),
+    'Mask2Former for label maps, Heracles-S': Row('mask2former_heracles_s_ade20k', square(512)),
     'Mask R-CNN, Heracles nano': Row('mask_rcnn_heracles_nano_scenes', square(160), detects=True),
     'Mask R-CNN, HAMSA nano': Row('mask_rcnn_hamsa_nano_scenes', square(160), detects=True),
 }

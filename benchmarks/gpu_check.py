@@ -216,7 +216,7 @@ def columns(bench: Bench) -> Iterator[Finding]:
         file = Path(folder) / 'times.json'
         line = ['--models', *models, '--sizes', *sizes, '--device', bench.device]
         line += ['--what', 'forward', 'training', 'memory', '--dtypes', 'bfloat16']
-        line += ['--rounds', '3', '--seconds', '1', '--json', str(file)]
+        line += ['--rounds', '3', '--seconds', '0' if bench.quick else '1', '--json', str(file)]
         if code := heracles_mm.cli.benchmark.main(line):
             raise RuntimeError(f'the benchmark ended with exit code {code}')
         measured, rows = read_measured(file), json.loads(file.read_text())['rows']

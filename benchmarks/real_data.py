@@ -1,13 +1,15 @@
 """Runs on public data of real pictures: each (task, model, seed) once, under one recipe a task.
 
-    IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... CAMVID_ROOT=... COCO_ROOT=... \
+    IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... CAMVID_ROOT=... CIFAR10_FOLDERS=... COCO_ROOT=... \
     python benchmarks/real_data.py [--tasks camvid ...] [--models heracles_nano ...] [--seeds 0]
 
-A run is tools/train.py with a config of ours in a process of its own. It leaves one file,
-benchmarks/results/TASK_MODEL_SEED.json: scores, curve, seconds, machine, parameters, multiply-adds,
-command and commit. What has its file is left out, and a run that was stopped goes on at its last
-checkpoint in --work-dir. COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made, the
-others are as in docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
+A run is tools/train.py in a process of its own, with a config of ours or, for a peer, of
+benchmarks/peers. It leaves one file, benchmarks/results/TASK_MODEL_SEED.json: scores, curve,
+seconds, machine, parameters, multiply-adds, command and commit. What has its file is left out, and
+a run that was stopped goes on at its last checkpoint in --work-dir. A task that starts from the
+weights of Imagenette takes them from the run of 20 epochs of the same model and seed there.
+COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made, the others are as in
+docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
 """
 
 import json
@@ -29,8 +31,11 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results'
 
 
-NANO = ('heracles_nano', 'hamsa_nano', 'convnext_nano')
-NANO_AND_WIDE = (*NANO, 'convnext_nano_wide')
+OURS = ('heracles_nano', 'hamsa_nano')
+PEERS = ('convnext_nano', 'swin_nano', 'resnet_nano')
+"""Of Heracles' size; of HAMSA's with ``_wide`` at the end of their names."""
+
+ALL = (*OURS, *PEERS, *(f'{peer}_wide' for peer in PEERS))
 
 
 class Task(NamedTuple):
@@ -68,12 +73,13 @@ def by_heart(epochs: int) -> tuple[str, ...]:
 TOP1, MIOU = ('accuracy/top1',), ('mIoU',)
 BOXES = ('coco/bbox_mAP', 'coco/segm_mAP')
 TASKS = {
-    'imagenette_5e': Task('imagenette_5e', (128, 128), TOP1, NANO_AND_WIDE),
-    'imagenette_20e': Task('imagenette', (128, 128), TOP1, NANO_AND_WIDE),
-    'penn_fudan': Task('pennfudan', (384, 512), BOXES, NANO),
-    'penn_fudan_pretrained': Task('pennfudan', (384, 512), BOXES, NANO, 'imagenette_20e'),
-    'camvid': Task('camvid', (360, 480), MIOU, NANO, tested=True),
-    'camvid_pretrained': Task('camvid', (360, 480), MIOU, NANO, 'imagenette_20e', tested=True),
+    'imagenette_5e': Task('imagenette_5e', (128, 128), TOP1, ALL),
+    'imagenette_20e': Task('imagenette', (128, 128), TOP1, ALL),
+    'penn_fudan': Task('pennfudan', (384, 512), BOXES, ALL),
+    'penn_fudan_pretrained': Task('pennfudan', (384, 512), BOXES, ALL, 'imagenette_20e'),
+    'camvid': Task('camvid', (360, 480), MIOU, ALL, tested=True),
+    'camvid_pretrained': Task('camvid', (360, 480), MIOU, ALL, 'imagenette_20e', tested=True),
+    'cifar10': Task('cifar10', (64, 64), TOP1, ALL, 'imagenette_20e'),
     'coco_8': Task('coco', (800, 1280), BOXES, ('heracles_s',), changes=by_heart(60), amp=False),
     'coco_8_short': Task('coco', (800, 1280), BOXES, ('hamsa_s',), changes=by_heart(15), amp=False),
 }
@@ -92,18 +98,25 @@ def tool(name: str, *args: object, output: Path | None = None) -> str:
     return done.stdout
 
 
-def run(name: str, model: str, seed: int, work: Path) -> dict[str, Any]:
-    """Train what is left to train of a run, and return its results."""
-    task, folder, config = TASKS[name], work / f'{name}_{model}_{seed}', config_of(name, model)
+def run(
+    task: Task, config: str, seed: int, folder: Path, start: Path | None = None, /, **about: str
+) -> dict[str, Any]:
+    """Train what is left to train of a run in ``folder``, and return its results.
+
+    Args:
+        start: the folder of the run whose backbone this one starts from.
+        about: the first entries of the results.
+    """
     shown = [f'randomness.seed={seed}', *task.changes]
     settings = [os.path.expandvars(setting) for setting in shown]
-    if task.after:
-        start = last_checkpoint(work / f'{task.after}_{model}_{seed}')
-        init = {'type': 'Pretrained', 'prefix': 'backbone.', 'checkpoint': start}
-        settings += [f'model.backbone.init_cfg.{key}={value}' for key, value in init.items()]
+    pretrained = []
+    if start:
+        init = {'type': 'Pretrained', 'prefix': 'backbone.', 'checkpoint': last_checkpoint(start)}
+        pretrained = [f'model.backbone.init_cfg.{key}={value}' for key, value in init.items()]
     begun = ['--resume'] if (folder / 'last_checkpoint').exists() else []
     precision = ['--amp'] if task.amp else []
-    command = [config, '--work-dir', folder, *begun, *precision, '--cfg-options', *settings]
+    command = [config, '--work-dir', folder, *begun, *precision, '--cfg-options']
+    command += [*settings, *pretrained]
     folder.mkdir(parents=True, exist_ok=True)
     tool('train', *command, output=folder / f'{datetime.now():%Y%m%d_%H%M%S}.txt')
     scalars = sorted(folder.glob('*/vis_data/scalars.json'))
@@ -115,11 +128,12 @@ def run(name: str, model: str, seed: int, work: Path) -> dict[str, Any]:
     if task.tested:
         printed = tool('test', config, last_checkpoint(folder), '--work-dir', folder, '--json')
         scores = {f'test {m}': json.loads(printed.splitlines()[-1])[m] for m in task.measures}
-    count = tool('get_flops', config, '--device', 'cpu', '--shape', *task.shape, '--json')
-    counted = json.loads(count.splitlines()[-1])
+    asked = ['--device', 'cpu', '--shape', *task.shape, '--json', '--cfg-options', *settings]
+    counted = json.loads(tool('get_flops', config, *asked).splitlines()[-1])
+    peer = f'PEER={os.environ["PEER"]} ' if config.startswith('benchmarks/peers') else ''
+    called = f'{peer}python tools/train.py'
     return {
-        'task': name,
-        'model': model,
+        **about,
         'seed': seed,
         'scores': scores,
         'curves': curves,
@@ -128,16 +142,29 @@ def run(name: str, model: str, seed: int, work: Path) -> dict[str, Any]:
         'multiply_adds': counted['total'],
         'shape': task.shape,
         'machine': environment(torch.device('cuda' if torch.cuda.is_available() else 'cpu')),
-        'command': ' '.join(['python tools/train.py', config, *precision, '--cfg-options', *shown]),
+        'command': ' '.join([called, config, *precision, '--cfg-options', *shown]),
         'starts_from': task.after,
         'commit': subprocess.check_output(['git', 'rev-parse', 'HEAD'], text=True).strip(),
         'date': f'{datetime.now():%Y-%m-%d}',
     }
 
 
+def keep(file: Path, /, *args: Any, **about: str) -> None:
+    """Write the results of a run that has no file yet; arguments are those of ``run``."""
+    if file.exists():
+        return
+    log(file.stem)
+    result = run(*args, **about)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(result, indent=1) + '\n')
+    print(file.stem, result['scores'], f'{result["seconds"]} s', flush=True)
+
+
 def config_of(name: str, model: str) -> str:
+    """Of configs/, else of benchmarks/peers, whose backbone is that of $PEER."""
     head = next((head for start, head in HEADS.items() if name.startswith(start)), '')
-    return f'configs/{head}{model}_{TASKS[name].config}.py'
+    own = f'configs/{head}{model}_{TASKS[name].config}.py'
+    return own if (ROOT / own).exists() else f'benchmarks/peers/{TASKS[name].config}.py'
 
 
 def found(scalars: Path, measure: str) -> list[tuple[int, float]]:
@@ -162,17 +189,15 @@ def main() -> None:
         __doc__, tasks=list(TASKS), models=models, seeds=[0], work_dir=work, results=RESULTS
     )
     os.chdir(ROOT)
-    args.results.mkdir(exist_ok=True)
     for name in args.tasks:
+        task = TASKS[name]
         for seed in args.seeds:
-            for model in args.models:
-                file = args.results / f'{name}_{model}_{seed}.json'
-                if file.exists() or model not in TASKS[name].models:
-                    continue
-                log(file.stem)
-                result = run(name, model, seed, args.work_dir)
-                file.write_text(json.dumps(result, indent=1) + '\n')
-                print(file.stem, result['scores'], f'{result["seconds"]} s', flush=True)
+            for model in (one for one in args.models if one in task.models):
+                key, config = f'{name}_{model}_{seed}', config_of(name, model)
+                start = args.work_dir / f'{task.after}_{model}_{seed}' if task.after else None
+                file, folder = args.results / f'{key}.json', args.work_dir / key
+                os.environ['PEER'] = model
+                keep(file, task, config, seed, folder, start, task=name, model=model)
 
 
 if __name__ == '__main__':

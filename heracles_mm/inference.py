@@ -12,8 +12,9 @@ from heracles_mm.errors import UsageError
 from heracles_mm.layers.embed import Stem
 from heracles_mm.layers.hss import HSS
 from heracles_mm.spectral import SpectralFilter
-from heracles_mm.spectral.eager import AsMade
+from heracles_mm.spectral.eager import AsMade, has_nothing_attached
 from heracles_mm.spectral.fused_bins import Weights
+from heracles_mm.spectral.grids import grids_seen
 from heracles_mm.spectral.precision import at_least_float32
 
 Model = TypeVar('Model', bound=nn.Module)
@@ -78,6 +79,7 @@ def optimize_for_inference(
 
 
 def _optimize(backbone: Pyramid, example: Tensor | None, dtype: torch.dtype | None) -> None:
+    plain = [m for m in backbone.modules() if isinstance(m, AsMade) and m.is_as_made()]
     fixed = _at_size(backbone, example, dtype) if example is not None else {}
     for module in backbone.modules():
         if isinstance(module, Stem):
@@ -89,31 +91,27 @@ def _optimize(backbone: Pyramid, example: Tensor | None, dtype: torch.dtype | No
         backbone.stages[-1].norm = last
     for name, module in fixed.items():
         backbone.set_submodule(name, module)
-    for module in backbone.modules():
-        if isinstance(module, AsMade):
-            module.made = repr(module)
+    for module in plain:
+        module.made = repr(module)
     backbone.requires_grad_(False)
     backbone.for_inference = True
 
 
 def _at_size(backbone: Pyramid, example: Tensor, dtype: torch.dtype | None) -> dict[str, nn.Module]:
     """What takes the place of the spectral layers, by name, for maps of the example's size."""
-    grids: dict[nn.Module, Grid] = {}
-
-    def record(layer: Any, inputs: tuple[Tensor]) -> None:
-        grids[layer] = (inputs[0].shape[1], inputs[0].shape[2])  # of (B, H, W, C)
-
     kinds = {HSS: HSSAtSize, SpectralFilter: FilterAtSize}
-    layers = {name: each for name, each in backbone.named_modules() if type(each) in kinds}
-    hooks = [layer.register_forward_pre_hook(record) for layer in layers.values()]
-    backbone(example)
-    for hook in hooks:
-        hook.remove()
+    names = {layer: name for name, layer in backbone.named_modules() if type(layer) in kinds}
+    layers = [layer for layer in names if _is_plain(layer)]
     return {
-        name: kinds[type(layer)](layer, grids[layer], dtype)
-        for name, layer in layers.items()
-        if layer in grids
+        names[layer]: kinds[type(layer)](layer, grid, dtype)
+        for layer, grid in grids_seen(backbone, layers, example).items()
     }
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Whether nothing stands in or on a layer that reading its weights would pass over, such as an
+    adapter or a hook."""
+    return layer.is_as_made() if isinstance(layer, AsMade) else has_nothing_attached(layer)
 
 
 class HSSAtSize(nn.Module):

@@ -1,14 +1,16 @@
 """The tests of trust (`pytest -m trust`): how large they run, and the figures that they print.
 And for all tests: no deadline of hypothesis, since timings belong into benchmarks; no default scope
-of mmengine that another test or fixture left; and as many threads as the workers of pytest-xdist
-leave to each."""
+of mmengine that another test or fixture left; as many threads as the workers of pytest-xdist leave
+to each; and little time for garbage and for imports that no test needs."""
 
+import gc
 import os
 
 import pytest
 import torch
 from hypothesis import settings
 from mmengine.registry import DefaultScope
+from processes import with_path
 
 settings.register_profile('no deadline', deadline=None)
 settings.load_profile('no deadline')
@@ -62,6 +64,23 @@ def trust_scale(pytestconfig):
 def trust_report(pytestconfig):
     """A function that takes one line, such as '24 kills survived', for the end of the session."""
     return pytestconfig.stash[FIGURES].append
+
+
+@pytest.fixture(scope='module', autouse=True)
+def garbage_is_sought_among_what_is_new():
+    """mmengine collects garbage whenever it reads a data set, each time among the million objects
+    of the libraries that all the tests of a worker import."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def programs_start_quickly():
+    """Where a test says nothing else."""
+    before = filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('PYTHONPATH', with_path(*before))
+        yield
 
 
 @pytest.fixture(autouse=True)

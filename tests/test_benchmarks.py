@@ -2,29 +2,39 @@
 
 import json
 import os
+import runpy
 import shutil
-import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from processes import with_path
 
 BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
 
 
 def run(script: str, *args: object) -> str:
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / script, *map(str, args)],
-        env={**os.environ, 'PYTHONPATH': str(BENCHMARKS.parent)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """What a script prints, in this process: its imports cost more than its work here."""
+    here = Path.cwd()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        mock.patch.dict(os.environ, PYTHONPATH=with_path(BENCHMARKS.parent)),
+        redirect_stdout(StringIO()) as printed,
+    ):
+        patch.chdir(here)  # where some scripts leave it
+        patch.syspath_prepend(BENCHMARKS)
+        patch.setattr(sys, 'argv', [script, *map(str, args)])
+        try:
+            runpy.run_path(str(BENCHMARKS / script), run_name='__main__')
+        except SystemExit as end:
+            assert not end.code
+    return printed.getvalue()
 
 
 def test_transform_routes_compares_both_transforms():
@@ -119,12 +129,12 @@ def test_pretraining_gain_keeps_what_is_finished(tmp_path):
     assert 'box AP' in second and 'mask AP' in second
 
 
-def test_data_check_cost_measures_every_level():
+def test_data_check_cost_measures_checks_and_starts():
     pytest.importorskip('mmdet')
     size = '--pictures', 20, '--annotations', 40
-    printed = run('data_check_cost.py', *size, '--levels', 'mmdet', 'full', 'start')
+    printed = run('data_check_cost.py', *size, '--levels', 'full', 'start')
     rows = [line.split()[:2] for line in printed.splitlines()[2:]]
-    assert rows == [["mmdet's", 'own'], ['--check-data', 'full'], ['a', 'start']]
+    assert rows == [['--check-data', 'full'], ['a', 'start']]
 
 
 def test_reported_cases_show_how_each_ends(tmp_path):
@@ -275,6 +285,35 @@ def test_gpu_check_runs_every_check_without_a_gpu(tmp_path):
     assert {'against float64', 'optimized', 'mmcv operators', 'with_cp', 'compiled'} < checks
     assert {'demo', 'memory', '1x32, forward, bfloat16, eager'} < checks
     assert ', 0 of them bad' in printed
+
+
+def test_the_table_of_costs_is_that_of_the_files(tmp_path):
+    """What stands between its comments is made, never written."""
+    written = BENCHMARKS.parent / 'docs' / 'roofline.md'
+    page = tmp_path / 'page.md'
+    page.write_text(written.read_text().replace('| memory of training, GB |', '| changed |'))
+    run('cost_by_size.py', '--page', page, '--picture', tmp_path / 'page.png')
+    assert page.read_text() == written.read_text()
+
+
+def test_costs_are_read_of_both_tools(tmp_path, monkeypatch):
+    """A measurement joins the estimates; growth is over pixels."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from cost_by_size import read, table
+
+    paper = [
+        dict(model='swin_t', size=f'1x{side}', operations=work, seconds={'A100': side / 1e6})
+        for side, work in ((224, {'float32': 1e9, 'bfloat16': 8e9}), (448, {'bfloat16': 72e9}))
+    ]
+    (tmp_path / 'paper.json').write_text(json.dumps({'rows': paper}))
+    size = dict(name='1x448', shape=[1, 3, 448, 448])
+    measured = dict(model='swin_t', size=size, what='memory', value=[2e9] * 3)
+    (tmp_path / 'measured.json').write_text(json.dumps({'rows': [measured]}))
+    assert [*table(read(tmp_path))][2:] == [
+        '| G operations | Swin-T | 9 | 72 | 2.00 |',
+        '| A100 on paper, ms | Swin-T | 0.224 | 0.448 | 0.50 |',
+        '| memory of training, GB | Swin-T | – | 2 | 1.00 |',
+    ]
 
 
 def test_autocast_errors_show_why_products_are_not_in_float16():

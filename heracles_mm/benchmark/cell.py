@@ -12,9 +12,8 @@ from heracles_mm.benchmark.candidates import Candidate
 from heracles_mm.benchmark.resources import count_flops, held_bytes, peak_bytes
 from heracles_mm.benchmark.suites import Size
 from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratio
-from heracles_mm.benchmark.workloads import MEMORY, Cast, Workload, matmul
+from heracles_mm.benchmark.workloads import MEMORY, Workload, matmul, optimized
 from heracles_mm.errors import UserError
-from heracles_mm.inference import optimize_for_inference
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 OPTIMIZED, COMPILED = 'optimized', 'compiled'
@@ -114,10 +113,8 @@ def measure(cell: Cell, plan: Plan, on_step: Progress, on_progress: Progress) ->
         for candidate in plan.candidates:
             torch.manual_seed(plan.seed)
             model: Any = candidate.build(cell.size.shape).to(cell.device)
-            if cell.is_optimized and candidate.is_ours:
-                model = optimize_for_inference(model, x, DTYPES[cell.dtype])
-            elif cell.is_optimized:
-                model = Cast(model, DTYPES[cell.dtype])
+            if cell.is_optimized:
+                model = optimized(model, candidate.is_ours, x, DTYPES[cell.dtype])
             if cell.is_compiled:
                 model = torch.compile(model, fullgraph=candidate.is_ours, dynamic=False)
             models[candidate.name] = model

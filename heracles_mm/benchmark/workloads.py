@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from heracles_mm.inference import optimize_for_inference
+
 Call = Callable[[], object]
 """One pass over the input of a cell."""
 
@@ -74,7 +76,12 @@ def filter_forward_backward(model: nn.Module, x: Tensor, dtype: torch.dtype) -> 
     return call
 
 
-class Cast(nn.Module):
+def optimized(model: nn.Module, is_ours: bool, x: Tensor, dtype: torch.dtype) -> nn.Module:
+    """The model for forward passes alone, on inputs like ``x``."""
+    return optimize_for_inference(model, x, dtype) if is_ours else _Cast(model, dtype)
+
+
+class _Cast(nn.Module):
     """A peer as :func:`heracles_mm.optimize_for_inference` makes ours: weights in a dtype, input
     and output in their own."""
 

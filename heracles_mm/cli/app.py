@@ -32,6 +32,7 @@ from heracles_mm.visualization.trained_backbone import trained_backbone
 
 NAME = 'app'
 PORT = 7860
+MOST_PORTS = 65535
 EXAMPLES_SHOWN = 4
 NOISE = 2
 """Pictures of noise that a receptive field is measured on."""
@@ -45,6 +46,8 @@ EXAMPLES = (
 
 def app(args: argparse.Namespace) -> None:
     """Look at a model in the browser: what it finds in pictures, and what is inside."""
+    if args.port > MOST_PORTS:
+        raise UserError(f'--port is a number from 1 to {MOST_PORTS}, not {args.port}')
     inside: dict[str, Callable[[], Figure]] = {}
     if args.config.endswith('.onnx'):
         if args.checkpoint is not None:

@@ -2,11 +2,13 @@
 
 import argparse
 import importlib.util
+import math
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -172,3 +174,11 @@ def type_name(part: dict) -> str:
     """Return the ``type`` of a config part without scope; lazy configs hold the class itself."""
     kind = part.get('type', '')
     return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__
+
+
+def plain(value: Any) -> Any:
+    """A metric as JSON knows it: of arrays and tensors their numbers, of NaN nothing (null)."""
+    value = value.tolist() if hasattr(value, 'tolist') else value
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

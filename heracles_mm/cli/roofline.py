@@ -17,8 +17,10 @@ from pathlib import Path
 import torch
 
 from heracles_mm.benchmark.candidates import Candidate, candidate
+from heracles_mm.benchmark.cell import COMPILED, MODES, OPTIMIZED
 from heracles_mm.benchmark.suites import BACKBONES, picture_size
 from heracles_mm.benchmark.timing import Budget
+from heracles_mm.benchmark.workloads import optimized
 from heracles_mm.cli.arguments import OneLineParser, at_least
 from heracles_mm.cli.progress import Steps
 from heracles_mm.cli.running import CommandLine, table_console
@@ -84,15 +86,17 @@ def _estimate(args: argparse.Namespace, devices: Sequence[Device]) -> None:
     missing = set(args.detail) - {model.name for model in models}
     if missing:
         raise UserError(f'--detail: {", ".join(sorted(missing))} is not among --models')
-    cells = list(itertools.product(dict.fromkeys(args.sizes), args.what, args.dtypes))
+    if 'training' in args.what and any(mode.startswith(OPTIMIZED) for mode in args.modes):
+        raise UserError(f'--modes {OPTIMIZED} is for --what forward: such a model cannot train')
+    cells = list(itertools.product(dict.fromkeys(args.sizes), args.what, args.dtypes, args.modes))
     console, data = table_console(), []
     steps = Steps(NAME, len(cells) * len(models))
     for device in devices:
         console.print(f'{device.name}: {device.source}; {device.launch * 1e6:.3g} µs a launch')
-    for size, what, dtype in cells:
+    for size, what, dtype, mode in cells:
         rows, details = {}, []
         for model in models:
-            each = Pass(model.name, size, what, dtype, args.fused)
+            each = Pass(model.name, size, what, dtype, mode)
             with steps:
                 steps.step(f'{model.name}, {each.cell}')
                 launches = launches_of(model, each, devices[0].is_cuda)
@@ -132,10 +136,13 @@ def _compare(path: Path, devices: Sequence[Device]) -> None:
 
 
 def launches_of(model: Candidate, each: Pass, as_cuda: bool) -> Sequence[Launch]:
-    """What a pass launches, eager or in fused regions."""
-    shape = picture_size(each.size).shape
-    found = record(model.build(shape), STEPS[each.what], shape, DTYPES[each.dtype], as_cuda)
-    return fused(found) if each.compiled else found
+    """What a pass launches, each operator by itself or, compiled, in fused regions."""
+    shape, dtype = picture_size(each.size).shape, DTYPES[each.dtype]
+    module = model.build(shape)
+    if each.mode.startswith(OPTIMIZED):
+        module, dtype = optimized(module, model.is_ours, torch.randn(shape), dtype), torch.float32
+    found = record(module, STEPS[each.what], shape, dtype, as_cuda)
+    return fused(found) if each.mode.endswith(COMPILED) else found
 
 
 def _add_arguments(parser: OneLineParser) -> None:
@@ -148,7 +155,8 @@ def _add_arguments(parser: OneLineParser) -> None:
     add('--dtypes', nargs='+', choices=list(DTYPES), default=['bfloat16'], help='by autocast')
     devices = f'{", ".join(GPUS)} (default: A100 H100), or a file of --measure'
     add('--devices', nargs='+', default=['A100', 'H100'], metavar='NAME', help=devices)
-    add('--fused', action='store_true', help='chains of elementwise operators as one kernel each')
+    modes = 'compiled: chains of elementwise operators as one kernel each (default: eager)'
+    add('--modes', nargs='+', choices=MODES, default=['eager'], help=modes)
     add('--graph', action='store_true', help='kernels replayed by a CUDA graph')
     add('--baseline', default=BASELINE, help='what ratios are taken to (default: %(default)s)')
     detail = 'of --models, also by module, operator and kind, on the first device'

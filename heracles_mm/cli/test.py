@@ -6,7 +6,6 @@ all three libraries.
 
 import argparse
 import json
-import math
 import os
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmengine.runner import Runner
 
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_runner
+from heracles_mm.cli.corruptions import add_corruptions, asked_conditions, run_corrupted
 from heracles_mm.cli.running import CommandLine, print_line
 from heracles_mm.engine.load_report_hook import unwrapped
 from heracles_mm.errors import UserError
@@ -31,6 +31,7 @@ EXAMPLES = (
     'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --out predictions.pkl --show-dir pictures',
     'configs/upernet_heracles_s_ade20k.py iter_160000.pth --tta',
     'configs/mask_rcnn_heracles_s_coco.py epoch_12.pth --report errors.html',
+    'configs/heracles_s_imagenet.py epoch_310.pth --corruptions all --severities 1 3 5',
 )
 
 DRAWING_HOOKS = {
@@ -50,6 +51,7 @@ def test(args: argparse.Namespace) -> None:
         raise UserError(f'--out writes a pickle: its name must end in .pkl, not {args.out}')
     if args.tta and args.show_dir and cfg.get('default_scope') == 'mmpretrain':
         raise UserError("mmpretrain's hook cannot draw under --tta: give --tta or --show-dir")
+    conditions = asked_conditions(args)
     if args.report:
         check_report_path(args.report)
         if args.tta:
@@ -61,6 +63,9 @@ def test(args: argparse.Namespace) -> None:
     common.default_loader_settings(cfg, STAGES)
     common.check_data(NAME, cfg, STAGES)
     trusted = args.checkpoint if args.trust_checkpoint else None
+    if conditions:
+        run_corrupted(NAME, args, cfg, conditions, lambda: common.open_runner(NAME, cfg, trusted))
+        return
     with common.open_runner(NAME, cfg, trusted) as runner:
         if args.out:
             is_det = cfg.get('default_scope') == 'mmdet'  # which packs masks as run lengths
@@ -75,7 +80,7 @@ def test(args: argparse.Namespace) -> None:
             write_report(args.report, title, metrics, report.findings(), cfg, model, dataset)
             print_line(NAME, f'the report is {args.report}')
     if args.json and is_main_process():
-        print(json.dumps({name: _plain(value) for name, value in metrics.items()}))
+        print(json.dumps({name: common.plain(value) for name, value in metrics.items()}))
 
 
 def _add_arguments(parser: OneLineParser) -> None:
@@ -87,15 +92,8 @@ def _add_arguments(parser: OneLineParser) -> None:
     parser.add_argument('--report', metavar='FILE.html', help=report)
     tta = "test-time augmentation, by the config's tta_model and tta_pipeline"
     parser.add_argument('--tta', action='store_true', help=tta)
+    add_corruptions(parser)
     parser.add_argument('--json', action='store_true', help='print the metrics as JSON, last')
-
-
-def _plain(value: Any) -> Any:
-    """A metric as JSON knows it: of arrays and tensors their numbers, of NaN nothing (null)."""
-    value = value.tolist() if hasattr(value, 'tolist') else value
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _add_report(runner: Runner, cfg: Config) -> ReportMetric:
@@ -105,9 +103,23 @@ def _add_report(runner: Runner, cfg: Config) -> ReportMetric:
         raise UserError('a report names classes, and the data set of test_dataloader has no names')
     if getattr(loader.sampler, 'shuffle', False):
         raise UserError('a report finds pictures by their order: test_dataloader.sampler shuffles')
-    metric = ReportMetric(cfg.get('default_scope', 'mmengine'), names)
+    scope = cfg.get('default_scope', 'mmengine')
+    if scope == 'mmdet' and _resizes_objects(loader.dataset):
+        raise UserError(
+            "a report compares objects in the picture's own pixels, where mmdet predicts: put "
+            'LoadAnnotations behind Resize in the pipeline of test_dataloader'
+        )
+    metric = ReportMetric(scope, names)
     runner.test_evaluator.metrics.append(metric)
     return metric
+
+
+def _resizes_objects(dataset: Any) -> bool:
+    """Whether the pipeline loads the objects before it resizes, and so resizes them too."""
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+    names = [type(step).__name__ for step in steps]
+    loading = [index for index, name in enumerate(names) if name.endswith('Annotations')]
+    return any('Resize' in name for name in names[min(loading, default=len(names)) :])
 
 
 def _draw_into(cfg: Config, folder: str) -> None:

@@ -9,9 +9,7 @@ import numpy as np
 from heracles_mm.data_checks.coco import Contents, Use, instance_findings
 from heracles_mm.data_checks.coco_form import ID, read_annotations
 from heracles_mm.data_checks.findings import Odd, missing_files, read_each, sampled, shortened
-
-BASES = np.array([1, 256, 256**2])
-"""A segment's id is R + 256 G + 256^2 B."""
+from heracles_mm.panoptic_quality import rgb2id
 
 
 class _Map(NamedTuple):
@@ -155,7 +153,7 @@ def _read(path: str) -> _Map:
 
     try:
         with Image.open(path) as image:
-            ids = np.unique(np.asarray(image.convert('RGB')).astype(np.int64) @ BASES)
+            ids = np.unique(rgb2id(image.convert('RGB')))
             return _Map(image.size, image.mode, frozenset(ids.tolist()))
     except Exception:  # whatever a decoder raises
         return _Map(None, '', frozenset())

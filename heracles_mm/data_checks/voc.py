@@ -136,11 +136,16 @@ def _content(
     if missing_files(unsized):  # mmdet reads the sides of these pictures from them
         yield from missing_pictures(unsized, dataset.ann_file)
         return None
+    try:
+        sizes = {name: one.size or _sides(files[name]) for name, one in read.items()}
+    except OSError as error:  # Pillow's own are such
+        yield f'a picture that {dataset.ann_file} names cannot be read: {error}'
+        return None
     smallest = dataset.bbox_min_size or 0
     number = {name: i for i, name in enumerate(categories)}
     images, annotations = [], []
     for name, one in read.items():
-        width, height = one.size or _sides(files[name])
+        width, height = sizes[name]
         images.append(dict(id=name, file_name=files[name], width=width, height=height))
         for i, (label, difficult, (x1, y1, x2, y2)) in enumerate(one.objects):
             sides = x2 - x1, y2 - y1

@@ -26,7 +26,7 @@ class TestData:
         count: of pictures; 0 for all.
 
     Raises:
-        UserError: the config has none of these.
+        UserError: the config has none of these, or a metric of panoptic maps.
     """
 
     __test__ = False  # no test of pytest's
@@ -36,6 +36,13 @@ class TestData:
             raise UserError(f'the accuracy is measured on test data: the config has no {absent[0]}')
         self.scope = cfg.get('default_scope', 'mmengine')
         self.evaluator_cfg = cfg.test_evaluator
+        several = isinstance(self.evaluator_cfg, list)
+        for metric in self.evaluator_cfg if several else [self.evaluator_cfg]:
+            if str(metric.get('type')).endswith('PanopticMetric'):
+                raise UserError(
+                    f'a file holds instances and no panoptic map: leave {metric["type"]} out of '
+                    'test_evaluator for its accuracy'
+                )
         with DefaultScope.overwrite_default_scope(self.scope):
             self.dataset = DATASETS.build(cfg.test_dataloader.dataset)
         self.count = min(count or len(self.dataset), len(self.dataset))

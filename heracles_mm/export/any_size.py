@@ -46,14 +46,13 @@ def dft_matrices(index: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 def lerp_matrix(n: int, index: Tensor, wrap: bool, dtype: torch.dtype) -> Tensor:
     """:func:`~heracles_mm.spectral.tables.lerp_matrix` from ``n`` samples to those places, (m, n):
-    a sample is read within a distance of one."""
+    a sample is read within a distance of one, of itself or of its next period."""
     place = (index * n).to(dtype) / count(index)
     if not wrap:
         place = place.clamp(max=n - 1)
     distance = (place[:, None] - torch.arange(n)).abs()
-    if wrap:
-        distance = torch.minimum(distance, n - distance)
-    return (1 - distance).clamp(min=0)
+    share = (1 - distance).clamp(min=0)
+    return share + (1 - n + distance).clamp(min=0) if wrap else share
 
 
 def mean_matrix(cells: Tensor, index: Tensor, dtype: torch.dtype) -> Tensor:

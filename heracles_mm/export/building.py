@@ -25,6 +25,8 @@ def build_model(cfg: Config, checkpoint: str | None, only_backbone: bool) -> nn.
         settings.data_preprocessor = preprocessor
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
         model = MODELS.build(settings)
+    if isinstance(embedding := getattr(model, 'level_embed', None), nn.Parameter):
+        nn.init.normal_(embedding)  # mmdet's DINO has what the memory held until init_weights()
     backbone = getattr(model, 'backbone', None)
     if checkpoint and only_backbone and isinstance(backbone, CheckedLoading):
         load_weights(backbone, checkpoint, 'backbone.', strict=backbone.strict_loading)

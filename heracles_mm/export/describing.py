@@ -98,7 +98,7 @@ def _head(model: Any) -> Any:
     if head is not None:
         head = head.bbox_head
         return head[-1] if isinstance(head, nn.ModuleList) else head
-    names = ('bbox_head', 'decode_head', 'head')
+    names = ('bbox_head', 'panoptic_head', 'decode_head', 'head')
     return next((getattr(model, name) for name in names if hasattr(model, name)), None)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from heracles_mm.errors import UserError
 
-ONE_STAGE_HEADS = ('RetinaHead', 'GFLHead')
+ONE_STAGE_HEADS = ('RetinaHead', 'GFLHead', 'ATSSHead')
 PARTS = {  # of a two-stage detector -> what they may be
     'rpn_head': ('RPNHead',),
     'roi_head': ('StandardRoIHead', 'CascadeRoIHead'),
@@ -80,6 +80,8 @@ class Detections(nn.Module, ABC):
     """What is exported of a detector, and the detector itself."""
 
     outputs: tuple[str, ...] = ('boxes', 'scores', 'labels')
+    found: tuple[str, ...] = ()
+    """Names of what follows from the outputs, where these are not that themselves."""
 
     def __init__(self, detector: nn.Module) -> None:
         super().__init__()
@@ -96,11 +98,18 @@ class Detections(nn.Module, ABC):
     def cuts(self) -> tuple[float, int]:
         """The least score of a detection, and how many there may be."""
         cfg = self.test_cfgs()[-1]
-        return cfg.score_thr, cfg.max_per_img
+        return cfg.get('score_thr', 0.0), cfg.max_per_img
+
+    def read(
+        self, outputs: Sequence[Tensor], whole: tuple[int, int], size: tuple[int, int]
+    ) -> Sequence[Tensor]:
+        """What ``own`` gives, from the outputs for a picture of that ``size`` in an image of the
+        ``whole`` size."""
+        return outputs
 
 
 class OneStageDetections(Detections):
-    """A RetinaNet or GFL from a picture to what it finds.
+    """A RetinaNet, GFL or ATSS from a picture to what it finds.
 
     Shapes: image (1, C, H, W), normalised and padded below and on the right; size (2,), height and
     width in px of what is not padding; to boxes (N, 4), scores (N,), labels (N,) int64, N at most
@@ -119,12 +128,15 @@ class OneStageDetections(Detections):
             # The best pairs of a prior and a class, as many as there are: those below the
             # threshold are the last of them, and taken out together with all levels' below.
             values, index = scores.flatten().topk(_at_most(cfg, scores.numel()))
+            values = values.where(values > cfg.score_thr, -1.0)
             rows, labels = index // scores.shape[1], index % scores.shape[1]
+            if len(maps) > 2:  # ATSS: the centredness, which has no part in the threshold
+                values = values * _rows(maps[2][level], 1)[rows, 0].sigmoid()
             boxes = self._boxes(level, priors[rows], deltas[rows])
             levels.append(Found(boxes, values, labels))
         found = Found(*map(torch.cat, zip(*levels)))
-        found = found._replace(boxes=_clipped(found.boxes, size))
-        found = found.at((found.scores > cfg.score_thr) & _large_enough(found.boxes, cfg))
+        found = found._replace(boxes=clipped(found.boxes, size))
+        found = found.at((found.scores > 0) & _large_enough(found.boxes, cfg))
         return tuple(_suppressed(found, cfg))
 
     def _boxes(self, level: int, priors: Tensor, deltas: Tensor) -> Tensor:
@@ -139,7 +151,7 @@ class OneStageDetections(Detections):
 
     def own(self, image: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
         features = self.detector.extract_feat(image)
-        (found,) = self.detector.bbox_head.predict(features, [_Sample(size)], rescale=False)
+        (found,) = self.detector.bbox_head.predict(features, [sample(image, size)], rescale=False)
         return found.bboxes, found.scores, found.labels
 
 
@@ -165,7 +177,7 @@ class TwoStageDetections(Detections):
         head, cfg = self._stages('bbox_head')[-1], self.detector.roi_head.test_cfg
         rows, labels = (scores > cfg.score_thr).nonzero().unbind(1)
         boxes = _decoded(head.bbox_coder, regions[rows], _of_class(deltas[rows], labels))
-        found = Found(_clipped(boxes, size), scores[rows, labels], labels)
+        found = Found(clipped(boxes, size), scores[rows, labels], labels)
         found = _suppressed(found, cfg)
         if not self.detector.roi_head.with_mask:
             return tuple(found)
@@ -184,7 +196,7 @@ class TwoStageDetections(Detections):
             boxes = _decoded(head.bbox_coder, priors[rows], deltas[rows])
             levels.append(Found(boxes, values, torch.full_like(rows, level)))
         found = Found(*map(torch.cat, zip(*levels)))
-        found = found._replace(boxes=_clipped(found.boxes, size))
+        found = found._replace(boxes=clipped(found.boxes, size))
         found = found.at(_large_enough(found.boxes, head.test_cfg))
         return _suppressed(found, head.test_cfg).boxes
 
@@ -198,7 +210,7 @@ class TwoStageDetections(Detections):
         for pool, head in zip(pools, heads, strict=True):
             if coder is not None:
                 deltas = _of_class(deltas, logits[-1][:, :-1].argmax(1))
-                regions = _clipped(_decoded(coder, regions, deltas), size)
+                regions = clipped(_decoded(coder, regions, deltas), size)
             found, deltas = head(_pooled(pool, features, regions))
             logits.append(found)
             coder = head.bbox_coder
@@ -208,7 +220,7 @@ class TwoStageDetections(Detections):
         masks: list[Tensor] = []
         heads = [head for head in self._stages('mask_head') if head is not None]
         hooks = [head.register_forward_hook(lambda *call: masks.append(call[2])) for head in heads]
-        features, samples = self.detector.extract_feat(image), [_Sample(size)]
+        features, samples = self.detector.extract_feat(image), [sample(image, size)]
         proposals = self.detector.rpn_head.predict(features, samples, rescale=False)
         (found,) = self.detector.roi_head.predict(features, proposals, samples, rescale=False)
         for hook in hooks:
@@ -219,12 +231,14 @@ class TwoStageDetections(Detections):
         return *plain, _shares(masks, found.labels) if masks else torch.zeros(0, 28, 28)
 
 
-class _Sample:
-    """What mmdet's heads ask a DetDataSample about."""
+def sample(image: Tensor, size: tuple[int, int]) -> Any:
+    """What mmdet asks about an image (1, C, H, W) of which ``size`` is not padding."""
+    from mmdet.structures import DetDataSample
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        shapes = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape', 'batch_input_shape'), size)
-        self.metainfo = {**shapes, 'scale_factor': (1.0, 1.0)}
+    shapes: dict[str, Any] = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), size)
+    whole = tuple(image.shape[2:])
+    shapes |= {'batch_input_shape': whole, 'scale_factor': (1.0, 1.0)}
+    return DetDataSample(metainfo=shapes)
 
 
 def _levels(head: Any, scores: Sequence[Tensor], deltas: Sequence[Tensor]) -> list[tuple]:
@@ -261,7 +275,7 @@ def _of_class(deltas: Tensor, labels: Tensor) -> Tensor:
     return deltas.unflatten(1, (-1, 4)).gather(1, labels[:, None, None].expand(-1, 1, 4))[:, 0]
 
 
-def _clipped(boxes: Tensor, size: Tensor) -> Tensor:
+def clipped(boxes: Tensor, size: Tensor) -> Tensor:
     return torch.minimum(boxes.clamp(min=0), size.flip(0).repeat(2))
 
 

@@ -32,12 +32,13 @@ def eager_model(cfg: Config, checkpoint: str | None) -> Model:
     made = target(built, 'model')
     name = Path(cfg.filename or '').stem
     about = describe(cfg, built, checkpoint, task=made.task, shape=None, name=name)
+    find = made.own if made.compared == made.outputs else made.module
     divisor = preprocessing(cfg).get('pad_size_divisor', 1) if made.detects else 1
 
     @torch.inference_mode()
     def run(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         image, *size = (torch.from_numpy(inputs[name]) for name in made.input_names)
-        return [output.numpy() for output in made.own(_padded(image, divisor), *size)]
+        return [output.numpy() for output in find(_padded(image, divisor), *size)]
 
     return Model.of(Graph(run, _inputs(made), made.outputs, {}), about)
 

@@ -8,10 +8,12 @@ from mmengine.model import revert_sync_batchnorm
 from torch import Tensor, nn
 
 from heracles_mm.export.any_size import AnyAttention, AnyFilter, AnyPool, AnySASS
-from heracles_mm.export.fixed_size import FixedFilter, FixedSASS, Grid
+from heracles_mm.export.fixed_size import FixedFilter, FixedSASS
+from heracles_mm.export.plain_deformable import IN_GRAPHS
 from heracles_mm.layers.attention import Attention
 from heracles_mm.layers.embed import Stem
 from heracles_mm.spectral import SASS, SpectralFilter
+from heracles_mm.spectral.grids import grids_seen
 
 
 @torch.no_grad()
@@ -19,8 +21,8 @@ def freeze(model: nn.Module, x: Tensor, *others: Tensor, any_size: bool = False)
     """A copy of ``model`` for inference on pictures of the size of ``x``, in any batch.
 
     Transforms become products with constant tables, filters and kernels are moved to the maps'
-    grids beforehand, the stem's BatchNorms become part of its convolutions. Same numbers, up to
-    rounding. ``model`` and its state dict stay as they are.
+    grids beforehand, the stem's BatchNorms become part of its convolutions, deformable attention
+    is plain operators. Same numbers, up to rounding. ``model`` and its state dict stay as they are.
 
     Args:
         model: any model with backbones of this package in it.
@@ -30,6 +32,9 @@ def freeze(model: nn.Module, x: Tensor, *others: Tensor, any_size: bool = False)
             and what is pooled to a number of cells is a product too.
     """
     model = revert_sync_batchnorm(copy.deepcopy(model)).eval()
+    for name, layer in reversed(list(model.named_modules())):  # what stands inside first
+        if kind := IN_GRAPHS.get(type(layer).__name__):
+            model.set_submodule(name, kind(layer))
     if any_size:
         for name, layer in list(model.named_modules()):
             if (made := _of_any_size(layer, x.dtype)) is not None:
@@ -59,16 +64,8 @@ def _of_any_size(layer: nn.Module, dtype: torch.dtype) -> nn.Module | None:
 def _of_one_size(model: nn.Module, *inputs: Tensor) -> dict[str, nn.Module]:
     """What stands in for the spectral layers, by name, on the grids of what they see."""
     names = {module: name for name, module in model.named_modules()}
-    grids: dict[nn.Module, Grid] = {}
-
-    def record(layer: Any, inputs: tuple[Tensor]) -> None:
-        grids[layer] = tuple(inputs[0].shape[1:-1])
-
     layers = [layer for layer in names if isinstance(layer, SASS | SpectralFilter)]
-    hooks = [layer.register_forward_pre_hook(record) for layer in layers]
-    model(*inputs)
-    for hook in hooks:
-        hook.remove()
+    grids = grids_seen(model, layers, *inputs)
     kinds: dict[bool, Any] = {True: FixedSASS, False: FixedFilter}
     return {
         names[layer]: kinds[isinstance(layer, SASS)](layer, grid, inputs[0].dtype)

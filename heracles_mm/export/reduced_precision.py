@@ -19,6 +19,9 @@ PRECISIONS = ('float32', 'float16', 'int8')
 CLASSES = 'pkg.torch.onnx.class_hierarchy'
 """Of the metadata in which torch notes the modules that a node is from, the outermost first."""
 
+PLACES = ('DeformableDetrTransformerEncoder', 'DinoTransformerDecoder', 'DINOHead')
+"""Classes of mmdet whose own arithmetic, beside that of the layers in them, is about places."""
+
 QUANTISED = ('Conv', 'MatMul', 'Gemm')
 
 Feed = dict[str, np.ndarray]
@@ -30,7 +33,9 @@ def in_float32(node: Any) -> bool:
     modules: list[str] = ast.literal_eval(notes.get(CLASSES, '[]'))[:-1]  # the last is no module
     if any(name.endswith(('.FixedSASS', '.AnySASS')) for name in modules):
         return True
-    return bool(modules) and modules[-1].startswith('heracles_mm.export.')
+    return bool(modules) and (
+        modules[-1].startswith('heracles_mm.export.') or modules[-1].endswith(PLACES)
+    )
 
 
 def reduce(path: Path, precision: str, calibration: Iterable[Feed] = ()) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from heracles_mm.errors import UserError
 from heracles_mm.export.detectors import detections
+from heracles_mm.export.query_detectors import QUERIES
 from heracles_mm.forecasting.forecaster import Forecaster
 
 WHATS = ('model', 'backbone')
@@ -26,6 +27,11 @@ class Target(NamedTuple):
     def detects(self) -> bool:
         """Whether it takes one picture at a time, beside its size, and gives N detections."""
         return self.task == 'detection'
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of what the model itself gives."""
+        return getattr(self.module, 'found', ()) or self.outputs
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -55,8 +61,15 @@ class SegmentorLogits(nn.Module):
         self.segmentor = segmentor
 
     def forward(self, x: Tensor) -> Tensor:
-        size = {'img_shape': tuple(x.shape[2:])}  # of all pictures: heads read the first's
+        size = {'img_shape': _Sides(x.shape[2:])}  # of all pictures: heads read the first's
         return self.segmentor.encode_decode(x, [size])  # type: ignore[operator]
+
+
+class _Sides(tuple):
+    """Height and width, which samples of mmseg cannot copy where they are symbols of a graph."""
+
+    def __deepcopy__(self, memo: dict) -> '_Sides':
+        return self
 
 
 class ColumnForecasts(nn.Module):
@@ -99,11 +112,15 @@ def target(model: nn.Module, what: str) -> Target:
         return Target(model, ('logits',), 'classification', channels)
     if 'mmseg.EncoderDecoder' in kinds:
         return Target(SegmentorLogits(model), ('logits',), 'segmentation', channels)
+    if (kind := type(model).__name__) in QUERIES:
+        queries = QUERIES[kind](model)
+        return Target(queries, queries.outputs, 'detection', channels)
     if kinds & {'mmdet.SingleStageDetector', 'mmdet.TwoStageDetector'}:
         found = detections(model)
         return Target(found, found.outputs, 'detection', channels)
     raise UserError(
         f'a {type(model).__name__} cannot be exported whole, only an ImageClassifier of '
-        'mmpretrain, an EncoderDecoder of mmseg or a one-stage or two-stage detector of mmdet can: '
+        'mmpretrain, an EncoderDecoder of mmseg and a one-stage detector, two-stage detector, DINO '
+        'or Mask2Former of mmdet can: '
         "give --what backbone for this model's feature maps"
     )

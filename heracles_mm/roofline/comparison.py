@@ -16,12 +16,11 @@ class Pass:
     size: str
     what: str
     dtype: str
-    compiled: bool = False
+    mode: str = 'eager'
 
     @property
     def cell(self) -> str:
-        mode = 'compiled' if self.compiled else 'eager'
-        return f'{self.size}, {self.what}, {self.dtype}, {mode}'
+        return f'{self.size}, {self.what}, {self.dtype}, {self.mode}'
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ def read_measured(path: Path) -> dict[Pass, float]:
     try:
         rows = json.loads(path.read_text())['rows']
         found = {
-            Pass(*_texts(row), compiled=row['mode'] == 'compiled'): row['value'][1]
+            Pass(*_texts(row)): row['value'][1]
             for row in rows
-            if row['what'] in ('forward', 'training') and row['mode'] in ('eager', 'compiled')
+            if row['what'] in ('forward', 'training')
         }
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(
@@ -62,8 +61,8 @@ def read_measured(path: Path) -> dict[Pass, float]:
     return found
 
 
-def _texts(row: dict) -> tuple[str, str, str, str]:
-    return row['model'], row['size']['name'], row['what'], row['dtype']
+def _texts(row: dict) -> tuple[str, ...]:
+    return row['model'], row['size']['name'], row['what'], row['dtype'], row['mode']
 
 
 def compare(

@@ -107,6 +107,8 @@ class Model:
 
     def _result(self, outputs: dict[str, np.ndarray], where: Geometry) -> Result:
         about = self.description
+        if 'mask_logits' in outputs:
+            return Detections.of_masks(outputs, about.classes, where)
         if about.task == 'detection':
             vertical, horizontal = where.scale
             scale = np.array([horizontal, vertical] * 2, np.float32)

@@ -1,11 +1,14 @@
 """What a model finds in a picture, in the picture's own pixels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from heracles_mm.runtime.geometry import Geometry
 from heracles_mm.runtime.resampling import Size
+from heracles_mm.runtime.whole_masks import Frame, box_and_share, frame
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Detections:
         shares: (N, h, w) float32, share of the object in each cell of its box, or None without
             masks. A whole mask has as many numbers as the picture, so it is made when asked for.
         mask_threshold: share from which a pixel belongs to the object.
+        frame: of a model whose masks are across its whole input: ``shares`` are logits (N, h, w)
+            then, above 0 where the object is.
     """
 
     boxes: np.ndarray
@@ -30,6 +35,28 @@ class Detections:
     size: Size
     shares: np.ndarray | None = None
     mask_threshold: float = 0.5
+    frame: Frame | None = None
+
+    @classmethod
+    def of_masks(
+        cls, outputs: Mapping[str, np.ndarray], classes: tuple[str, ...], where: Geometry
+    ) -> 'Detections':
+        """Objects that are known by their masks across a model's input, as Mask2Former's are.
+
+        Args:
+            outputs: ``class_scores`` and ``labels`` (N,), and ``mask_logits`` (N, h, w), above 0
+                where the object is.
+            classes: names, by label.
+            where: the picture stands in the input.
+        """
+        logits, labels = outputs['mask_logits'], outputs['labels']
+        across = frame(logits.shape[1:], where)
+        found = [box_and_share(*across.mask(each)) for each in logits]
+        boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
+        scores = outputs['class_scores'] * np.array([share for _, share in found], np.float32)
+        order = scores.argsort(kind='stable')[::-1]
+        made = cls(boxes, scores, labels, classes, where.picture, logits, frame=across)
+        return made.at(order)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -73,6 +100,9 @@ class Detections:
         """
         if self.shares is None:
             raise ValueError('this model finds boxes alone, without masks')
+        if self.frame:
+            place, logits = self.frame.mask(self.shares[index])
+            return place, logits > 0
         shares, (x1, y1, x2, y2) = self.shares[index], self.boxes[index]
         rows, row_weights = _cells(y1, y2, self.size[0], shares.shape[0])
         columns, column_weights = _cells(x1, x2, self.size[1], shares.shape[1])

@@ -45,7 +45,7 @@ class AsMade(nn.Module):
     def _is_untouched(self) -> bool:
         return (
             not any(getattr(torch_module, f'_global{kind}') for kind in HOOKS)
-            and all(_has_nothing_attached(module) for module in self.modules())
+            and all(has_nothing_attached(module) for module in self.modules())
             and _layers(repr(self)) == _layers(self.made)
         )
 
@@ -129,7 +129,9 @@ def _layers(tree: str) -> str:
     return tree.replace('SyncBatchNorm', 'BatchNorm2d')
 
 
-def _has_nothing_attached(module: nn.Module) -> bool:
+def has_nothing_attached(module: nn.Module) -> bool:
+    """Whether a module, whatever is in it, is torch's or ours, without hooks, a ``forward`` of its
+    own or parameters of another kind."""
     attributes = module.__dict__
     return (
         type(module).__module__.startswith(('torch.nn.modules.', 'heracles_mm.'))

@@ -146,10 +146,17 @@ ACTS = {
 
 
 @pytest.mark.parametrize('grad', [False, True])
+def test_without_an_act_it_is_the_plain_formula(backbone, x, grad, monkeypatch):
+    found = maps(backbone, x, grad)
+    torch.testing.assert_close(found, plainly(monkeypatch, lambda: maps(backbone, x, grad)))
+
+
+@pytest.mark.parametrize('grad', [False, True])
 @pytest.mark.parametrize('act', ACTS)
+@pytest.mark.parametrize('backbone', ['cosine', 'hamsa', 'hamsa-real'], indirect=True)
 def test_an_act_does_what_it_does_to_the_plain_formula(backbone, x, act, grad, monkeypatch):
+    """The modules of Hartley are those of the cosine."""
     before = maps(backbone, x, grad)
-    torch.testing.assert_close(before, plainly(monkeypatch, lambda: maps(backbone, x, grad)))
     torch.manual_seed(2)
     ACTS[act](backbone)
     backbone.double()

@@ -11,6 +11,9 @@ from torch import nn
 from heracles_mm import Hamsa, Heracles, optimize_for_inference
 from heracles_mm.errors import UsageError
 from heracles_mm.inference import FilterAtSize, HSSAtSize
+from heracles_mm.layers.attention import Attention
+from heracles_mm.layers.hss import HSS
+from heracles_mm.layers.spectral_mixer import SpectralMixer
 from heracles_mm.spectral import SASS, SpectralFilter
 
 SIZE = (64, 96)
@@ -49,6 +52,38 @@ def test_without_an_example_only_the_norms_are_folded(backbone):
     fast, x = optimize_for_inference(backbone), torch.randn(2, 3, *SIZE)
     torch.testing.assert_close(fast(x), backbone(x), rtol=1e-5, atol=1e-5)
     assert not any(isinstance(m, nn.BatchNorm2d | HSSAtSize | FilterAtSize) for m in fast.modules())
+
+
+class Louder(nn.Linear):
+    """As an adapter is: what it computes is not its weight alone."""
+
+    def forward(self, x):
+        return 1000 * super().forward(x)
+
+
+def adapter(mixer):
+    if hasattr(mixer, 'proj'):  # a SpectralMixer has no linear layer
+        louder = Louder(mixer.proj.in_features, mixer.proj.out_features)
+        louder.load_state_dict(mixer.proj.state_dict())
+        mixer.proj = louder
+
+
+def hook(mixer):
+    for part in (mixer, *(each for each in mixer.modules() if isinstance(each, SpectralFilter))):
+        part.register_forward_hook(lambda module, inputs, y: 1000 * y)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('change', [adapter, hook])
+@pytest.mark.parametrize('name', ['hamsa', 'heracles-cosine-2'])
+def test_what_is_attached_acts_as_before(name, change):
+    """The routes that read weights would pass over it without a word."""
+    plain, changed, x = trained(name), trained(name), torch.randn(1, 3, *SIZE)
+    for module in [m for m in changed.modules() if isinstance(m, HSS | SpectralMixer | Attention)]:
+        change(module)
+    fast = optimize_for_inference(changed, x)
+    torch.testing.assert_close(fast(x), changed(x), rtol=1e-5, atol=1e-5)
+    assert (changed(x)[-1] - plain(x)[-1]).abs().max() > 0.01
 
 
 @torch.no_grad()

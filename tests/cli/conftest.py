@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.logging import MMLogger
+from processes import with_path
 
 from heracles_mm.data_checks import content
 
@@ -55,7 +56,7 @@ def run_in(folder: Path, *command: object, **environment: str) -> subprocess.Com
     """Run a command line in ``folder``; the output is text."""
     variables = {
         **os.environ,
-        'PYTHONPATH': os.pathsep.join([str(ROOT), str(TOY)]),
+        'PYTHONPATH': with_path(ROOT, TOY),
         'PYTHON': sys.executable,
         'OMP_NUM_THREADS': '1',
         **environment,

@@ -65,6 +65,7 @@ MISTAKES = {
     'weights for a file': (('a.onnx', 'b.pth'), 'a.onnx holds its weights: leave out b.pth'),
     'a config alone': ((CONFIG,), 'is a config: name a checkpoint of its model after it'),
     'no checkpoint': ((CONFIG, 'absent.pth'), 'absent.pth does not exist'),
+    'a port beyond all': (('a.onnx', '--port', 70000), 'from 1 to 65535, not 70000'),
     'no model': ((), 'the following arguments are required: config'),
 }
 

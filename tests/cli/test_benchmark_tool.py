@@ -128,7 +128,7 @@ def test_optimized_ours_are_optimized_and_peers_cast(measure, monkeypatch):
         optimized.append(type(model).__name__)
         return optimize_for_inference(model, *args)
 
-    monkeypatch.setattr('heracles_mm.benchmark.cell.optimize_for_inference', optimize)
+    monkeypatch.setattr('heracles_mm.benchmark.workloads.optimize_for_inference', optimize)
     models, dtypes = (MODELS[0], 'resnet18'), ('float32', 'bfloat16')
     lines, _, _ = measure(
         *('--models', *models, '--modes', 'optimized', '--sizes', '1x32', '--dtypes', *dtypes),

@@ -29,6 +29,9 @@ IN_PROCESS = [
 ]
 
 
+NANO = ('model.backbone.arch=nano', 'model.neck.in_channels=192', 'model.head.in_channels=192')
+
+
 @pytest.fixture(scope='module')
 def photos() -> list[np.ndarray]:
     """Four real pictures, (56, 56, 3) uint8."""
@@ -68,13 +71,14 @@ def test_one_epoch_on_an_imagenet_folder_gives_a_backbone_to_dense_models(
 ):
     done = train(
         CONFIGS / 'heracles_s_imagenet.py', '--work-dir', 'w',
-        '--cfg-options', 'train_cfg.max_epochs=1', *IN_PROCESS, IMAGENET_ROOT=str(imagenet),
+        '--cfg-options', 'train_cfg.max_epochs=1', *IN_PROCESS, *NANO,
+        IMAGENET_ROOT=str(imagenet),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert 'accuracy/top5' in done.stdout
     checkpoint = tmp_path / 'w' / 'epoch_1.pth'
     dense = Heracles(
-        's', init_cfg=dict(type='Pretrained', checkpoint=str(checkpoint), prefix='backbone.')
+        'nano', init_cfg=dict(type='Pretrained', checkpoint=str(checkpoint), prefix='backbone.')
     )
     dense.init_weights()
     saved = torch.load(checkpoint, weights_only=True)['state_dict']

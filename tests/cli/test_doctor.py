@@ -5,7 +5,6 @@ ones do; each is tried as the doctor tries the real one.
 """
 
 import json
-import os
 import sys
 from argparse import Namespace
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
+from processes import with_path
 
 from heracles_mm.cli import common, doctor
 from heracles_mm.cli.doctor import PROBES, Diagnosis, Probed, failures, probe
@@ -376,9 +376,8 @@ def config(tmp_path) -> Namespace:
 def test_train_says_in_a_sentence_that_mmdet_refuses_mmcv(pip, site, config, run):
     versions = pip(**{'mmdet': '3.3.0', 'mmcv-lite': '2.2.0'})
     (site / 'mmdet.py').write_text("assert False, 'MMCV==2.2.0 is used but incompatible'")
-    path = os.pathsep.join([str(ROOT), str(site)])
     train = ROOT / 'tools' / 'train.py'
-    done = run(sys.executable, train, config.config, PYTHONPATH=path)
+    done = run(sys.executable, train, config.config, PYTHONPATH=with_path(ROOT, site))
     assert done.returncode == 2
     assert done.stderr == f'train: error: {refused(versions)["mmdet"]}\n'
 

@@ -123,3 +123,15 @@ def test_an_order_that_changes_names_no_picture(argv, capsys):
     arguments = argv('hamsa_nano_pictures', '--report', 'page.html')
     assert test_module.main([*arguments, 'test_dataloader.sampler.shuffle=True']) == 2
     assert 'sampler shuffles' in capsys.readouterr().err
+
+
+def test_objects_that_the_pipeline_resizes_are_refused(argv, capsys):
+    """They would be compared with predictions in the picture's own pixels, and all be wrong."""
+    _, *rest = argv('mask_rcnn_heracles_nano_scenes', '--report', 'page.html')
+    cfg = Config.fromfile(CONFIGS / 'mask_rcnn_heracles_nano_scenes.py')
+    resize = dict(type='Resize', scale=(160, 160), keep_ratio=True)
+    cfg.test_dataloader.dataset.pipeline.insert(-1, resize)  # before PackDetInputs
+    cfg.dump('resized.py')
+    assert test_module.main(['resized.py', *rest]) == 2
+    assert 'put LoadAnnotations behind Resize' in capsys.readouterr().err
+    assert not Path('page.html').exists()

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from heracles_mm.cli import test as test_module
 from heracles_mm.cli import train as train_module
+from heracles_mm.cli.common import plain
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def test_the_last_line_of_a_test_is_its_metrics(test_tool, toy_config, uninterru
 def test_a_metric_without_a_value_is_null_and_arrays_are_lists():
     """Such as the IoU of a class that no picture has: NaN is no JSON."""
     metrics = {'a': float('nan'), 'b': np.float32(0.5), 'c': torch.tensor([1.0, torch.inf]), 'd': 3}
-    plain = {name: test_module._plain(value) for name, value in metrics.items()}
-    assert plain == {'a': None, 'b': 0.5, 'c': [1.0, None], 'd': 3}
-    json.dumps(plain, allow_nan=False)
+    found = {name: plain(value) for name, value in metrics.items()}
+    assert found == {'a': None, 'b': 0.5, 'c': [1.0, None], 'd': 3}
+    json.dumps(found, allow_nan=False)
 
 
 @pytest.mark.parametrize('module', [train_module, test_module])

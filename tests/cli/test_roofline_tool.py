@@ -5,6 +5,7 @@ import json
 import pytest
 
 from heracles_mm.benchmark import workloads
+from heracles_mm.benchmark.cell import MODES
 from heracles_mm.cli.roofline import main
 from heracles_mm.roofline import measured
 
@@ -50,15 +51,25 @@ def test_every_pass_has_its_row_and_its_parts(tmp_path, capsys):
         assert word in printed
 
 
-def test_fused_and_in_a_graph_it_takes_less(tmp_path):
-    found = {}
-    for flag in ('', '--fused', '--graph'):
-        file = tmp_path / f'{flag}.json'
-        run(*MODELS, '--devices', 'A100', '--json', file, *filter(None, [flag]))
-        found[flag] = json.loads(file.read_text())['rows'][0]
-    assert found['--fused']['kernels'] < found['']['kernels'] == found['--graph']['kernels']
-    assert found['--fused']['bytes'] < found['']['bytes'] == found['--graph']['bytes']
-    assert found['--graph']['seconds']['A100'] < found['']['seconds']['A100']
+def test_compiled_optimized_and_in_a_graph_it_takes_less(tmp_path):
+    file, found = tmp_path / 'found.json', {}
+    options = ('--devices', 'A100', '--json', file, '--modes', *MODES)
+    for flags in ((), ('--graph',)):
+        run(*MODELS, *options, *flags)
+        rows = json.loads(file.read_text())['rows']
+        found |= {(row['model'], row['mode'], *flags): row for row in rows}
+    for name in (NANO, OTHER):
+        eager, fused, cast, both = (found[name, mode] for mode in MODES)
+        for less, more in ((fused, eager), (cast, eager), (both, fused), (both, cast)):
+            assert less['kernels'] < more['kernels'] and less['bytes'] < more['bytes']
+        graph = found[name, 'eager', '--graph']
+        assert (graph['kernels'], graph['bytes']) == (eager['kernels'], eager['bytes'])
+        assert graph['seconds']['A100'] < eager['seconds']['A100']
+
+
+def test_an_optimized_model_has_no_training_step(capsys):
+    assert main(['--modes', 'optimized', '--what', 'training']) == 2
+    assert 'such a model cannot train' in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from PIL import Image
+from processes import with_path
 from small_runs import CONFIGS, tool_argv
 
 pytestmark = [
@@ -25,12 +26,13 @@ TRAIN = 'python $MMDET/train.py configs/mask_rcnn_heracles_nano_scenes.py'
 
 
 def python(folder: Path, *words: object) -> str:
-    """Run the interpreter and return what it printed; no GPU, and no PYTHONPATH to find us by."""
+    """Run the interpreter and return what it printed; no GPU, and us on no PYTHONPATH."""
     done = subprocess.run(
         [sys.executable, *map(str, words)],
         cwd=folder,
         env={
-            **{name: value for name, value in os.environ.items() if name != 'PYTHONPATH'},
+            **os.environ,
+            'PYTHONPATH': with_path(),
             'CUDA_VISIBLE_DEVICES': '',
             'OMP_NUM_THREADS': '1',
         },
@@ -50,12 +52,12 @@ def checkpoints(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     'command',
     [
-        TRAIN,
         'python $MMSEG/train.py configs/upernet_heracles_nano_scenes.py',
         'python $MMPRETRAIN/train.py configs/heracles_nano_parts.py',
     ],
 )
 def test_a_librarys_own_tool_trains(command, tmp_path):
+    """mmdet's: below, with workers and in two processes."""
     python(tmp_path, *tool_argv(command))
     assert len(checkpoints(tmp_path)) == 1
 

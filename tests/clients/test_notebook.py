@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from processes import with_path
 from small_runs import ROOT
 
 
@@ -18,7 +19,7 @@ def test_the_config_brings_the_package(library, small_config, tmp_path):
     done = subprocess.run(
         [sys.executable, script, small_config(library)],
         cwd=tmp_path / 'elsewhere',
-        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+        env={**os.environ, 'PYTHONPATH': with_path(ROOT), 'OMP_NUM_THREADS': '1'},
         text=True,
         capture_output=True,
         timeout=300,

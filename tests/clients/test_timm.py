@@ -40,15 +40,25 @@ def test_all_are_in_the_registry_and_those_with_weights_say_so():
         create('heracles_nano', output_stride=16)
 
 
-@pytest.mark.parametrize('arch', ['nano', 's', 'b', 'l'])
-@pytest.mark.parametrize('family', ['heracles', 'hamsa'])
-def test_a_step_reaches_every_parameter(family, arch):
-    model = create(f'{family}_{arch}', num_classes=42).train()
+def test_a_step_reaches_every_parameter(name):
+    model = create(name, num_classes=42).train()
     outputs = model(torch.randn(2, 3, 64, 64))
     assert outputs.shape == (2, 42)
     assert outputs.isfinite().all()
     outputs.square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize('arch', ['nano', 's', 'b', 'l'])
+@pytest.mark.parametrize('kind', [Heracles, Hamsa])
+def test_a_name_is_its_arch(kind, arch):
+    with torch.device('meta'):
+        model = create(f'{kind.__name__.lower()}_{arch}', num_classes=42)
+        backbone = kind(arch, img_size=64)
+    found = {key: value.shape for key, value in model.backbone.state_dict().items()}
+    expected = {key: value.shape for key, value in backbone.state_dict().items()}
+    assert {key: expected[key] for key in found} == found
+    assert model.head.fc.in_features == backbone.num_features
 
 
 def test_default_cfg_and_classifier(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from watched import watch
 
+from heracles_mm.backbones.heracles import HERACLES_ARCHS
+
 AT_MOST = {
     'num': 32,
     'nms_pre': 100,
@@ -30,9 +32,21 @@ AT_MOST = {
     'max_per_image': 20,
     'num_points': 200,
     'score_thr': 0.0,
+    'channels': 64,
+    'fc_out_channels': 64,
+    'feedforward_channels': 64,
+    'num_convs': 1,
+    'num_csp_blocks': 1,
+    'num_layers': 2,
+    'num_shared_convs': 1,
+    'stacked_convs': 1,
 }
 """Proposals and the like of a detector: a step of 512 RoIs takes a minute on one core. Without a
-threshold an untrained model finds something."""
+threshold an untrained model finds something. Of layers in a row one or two learn and read their
+options as all do, and what is wide within a head alone fits nothing else."""
+
+OURS = ('Heracles', 'Hamsa')
+"""Backbones of which one block a stage is enough here."""
 
 QUERIES = 64
 """Of DINO, which chooses them among the places of its maps: the pictures here have 85."""
@@ -89,7 +103,7 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
             predictions = runner.model.val_step(batch(2))
         return OneRun(
             runner.model,
-            _parameters(whole) if 'num_queries' in cfg.model else _count(runner.model),
+            _parameters(whole),
             wrapper.optimizer,
             {name: loss.item() for name, loss in losses.items()},
             predictions,
@@ -101,11 +115,9 @@ def run_once(cfg: Config, folder: Path) -> OneRun:
 
 
 def _parameters(cfg: Config) -> int:
-    with torch.device('meta'):
-        return _count(MODELS.build(deepcopy(cfg.model)))  # a detector changes its options
-
-
-def _count(model: nn.Module) -> int:
+    device = 'meta' if cfg.model.backbone.type in OURS else 'cpu'  # where ConvNeXt reads tensors
+    with torch.device(device):
+        model = MODELS.build(deepcopy(cfg.model))  # a detector changes its options
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -127,9 +139,10 @@ def _reduced(cfg: Config) -> Config:
     """The same options with smaller values."""
     cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
     model, preprocessor = cfg.model, cfg.model.get('data_preprocessor', {})
-    for part in (model, model.get('decode_head', {})):
-        _limit(part.get('train_cfg'))
-        _limit(part.get('test_cfg'))
+    _limit(model)
+    if model.backbone.type in OURS:
+        arch = HERACLES_ARCHS[model.backbone.arch]
+        model.backbone.arch = asdict(replace(arch, depths=(1,) * 4, mlp_ratios=(1,) * 4))
     if 'num_queries' in model:
         model.num_queries = QUERIES
     for part in (preprocessor, *preprocessor.get('batch_augments', [])):
@@ -145,7 +158,8 @@ def _reduced(cfg: Config) -> Config:
 def _limit(value: Any) -> None:
     if isinstance(value, dict):
         for key in value.keys() & AT_MOST.keys():
-            value[key] = min(value[key], AT_MOST[key])
+            if not isinstance(value[key], list):
+                value[key] = min(value[key], AT_MOST[key])
         value = list(value.values())
     if isinstance(value, list):
         for inner in value:

@@ -18,6 +18,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, set_random_seed
 from PIL import Image
+from processes import with_path
 from small_data import outcome, write_maps
 
 pytest.importorskip('mmdet')
@@ -228,7 +229,7 @@ def test_what_one_process_finds_ends_all(coco, tmp_path):
     environment = {
         **os.environ,
         'PYTHON': sys.executable,
-        'PYTHONPATH': str(ROOT),
+        'PYTHONPATH': with_path(ROOT),
         'OMP_NUM_THREADS': '1',
         'CUDA_VISIBLE_DEVICES': '',
         'PORT': port,

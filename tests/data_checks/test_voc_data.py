@@ -70,7 +70,18 @@ def boxes_are_points(cfg):
     return (torch.cat(boxes)[:, :2] == torch.cat(boxes)[:, 2:]).all()
 
 
+def a_broken_picture(cfg):
+    no_sizes(cfg)
+    (picture,) = Path(cfg.train_dataloader.dataset.data_root).glob('**/000001.jpg')
+    picture.write_bytes(b'no picture')
+
+
 REFUSED = {
+    'a broken picture, of which the size is read': (
+        a_broken_picture,
+        ['a picture that', 'cannot be read', '000001.jpg'],
+        every_item_is_made,
+    ),
     'names that are no classes': (
         other_names,
         ['hold no instance', "(Cat, hot dog, as 'Cat', which the classes have as 'cat')"],

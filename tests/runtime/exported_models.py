@@ -20,10 +20,14 @@ CONFIGS = Path(__file__).parent / 'configs'
 ARGUMENTS = {
     'instances': ('--shape', '64', '96'),
     'boxes': ('--shape', '64', '96'),
+    'masks': ('--shape', '64', '96'),
+    'queries': ('--shape', '64', '96'),
+    'mask_segments': ('--any-size', '--shape', '64'),
     'segments': ('--any-size', '--shape', '64'),
     'classes': ('--shape', '64'),
 }
 SCORES = ('rpn_cls', 'fc_cls', 'retina_cls', 'gfl_cls', 'conv_logits', 'conv_seg', 'head.fc')
+SCORES += ('cls_embed', 'cls_branches', 'mask_embed.4')
 """Last layers, whose fresh weights are so small that all classes look alike."""
 
 
@@ -51,7 +55,7 @@ def make(name: str, folder: Path) -> Exported:
     config, checkpoint = CONFIGS / f'{name}.py', folder / f'{name}.pth'
     cfg = Config.fromfile(config)
     model = decided(build_model(cfg, None, only_backbone=False))
-    count = dict(instances=5, boxes=3, segments=9, classes=10)[name]
+    count = dict(instances=5, segments=9, classes=10).get(name, 3)
     meta = {'classes': tuple(f'{name} {label}' for label in range(count))}
     torch.save({'state_dict': model.state_dict(), 'meta': {'dataset_meta': meta}}, checkpoint)
     made = Exported(config, checkpoint, folder / f'{name}.onnx')

@@ -67,9 +67,13 @@ def test_the_numbers_are_close_and_the_weights_are_smaller(name, precision, shar
         assert difference.max() > 0 and difference.mean() < share * np.abs(expected).max()
 
 
-def test_a_detector_finds_nearly_the_same_boxes_in_float16(made):
+@pytest.mark.parametrize(
+    'name',
+    ['boxes', *(pytest.param(name, marks=pytest.mark.slow) for name in ('masks', 'queries'))],
+)
+def test_a_detector_finds_nearly_the_same_boxes_in_float16(name, made):
     """Boxes are places of up to a thousand px, of which float16 counts whole ones."""
-    own, other = (Model(made('boxes', precision)) for precision in ('float32', 'float16'))
+    own, other = (Model(made(name, precision)) for precision in ('float32', 'float16'))
     best = own(scene(64, 96)).at(slice(0, 1))
     found = other(scene(64, 96))
     near = np.abs(found.boxes - best.boxes).max(1)

@@ -53,11 +53,14 @@ def write(tmp_path):
     return to
 
 
-def by_label_and_place(labels, boxes):
-    return np.lexsort((*np.round(boxes, 1).T, labels))
+def by_label_and_place(labels, boxes, scores):
+    return np.lexsort((np.round(scores, 3), *np.round(boxes, 1).T, labels))
 
 
-@pytest.mark.parametrize('name', ['instances', 'boxes'])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ('masks', 'queries')]
+
+
+@pytest.mark.parametrize('name', ['instances', 'boxes', *SLOW])
 def test_detections_are_those_of_mmdets_inferencer(name, exported, write):
     """96x64 px after its pipeline, as the file takes; 90x64 of the same file is padded in both."""
     from mmdet.apis import DetInferencer
@@ -73,23 +76,26 @@ def test_detections_are_those_of_mmdets_inferencer(name, exported, write):
         (expected,) = inferencer(path, return_datasamples=True)['predictions']
         expected = expected.pred_instances.numpy()
         assert len(found) == len(expected.scores) > 0, kind
-        own = by_label_and_place(found.labels, found.boxes)
-        theirs = by_label_and_place(expected.labels, expected.bboxes)
+        own = by_label_and_place(found.labels, found.boxes, found.scores)
+        theirs = by_label_and_place(expected.labels, expected.bboxes, expected.scores)
         scale = max(found.size) / 96
         assert np.array_equal(found.labels[own], expected.labels[theirs]), kind
         assert np.abs(found.scores[own] - expected.scores[theirs]).max() < 1e-4, kind
         assert np.abs(found.boxes[own] - expected.bboxes[theirs]).max() < 0.05 * scale, kind
-        if name == 'instances':
+        if found.has_masks:
             for i, j in list(zip(own, theirs))[:5]:
                 different = np.mean(found.mask(i) != expected.masks[j])
                 assert different < 1e-3, kind
 
 
-def test_label_maps_are_those_of_mmsegs_inferencer(exported, write):
+@pytest.mark.parametrize(
+    'name', ['segments', pytest.param('mask_segments', marks=pytest.mark.slow)]
+)
+def test_label_maps_are_those_of_mmsegs_inferencer(name, exported, write):
     """The file takes any size, so nothing is padded."""
     from mmseg.apis import MMSegInferencer
 
-    made = exported('segments')
+    made = exported(name)
     model = Model(made.file)
     inferencer = MMSegInferencer(str(made.config), str(made.checkpoint), device='cpu')
     samples = {**pictures(65, 93), 'upright': encoded(Image.fromarray(scene(120, 77)), 'PNG')}
@@ -130,7 +136,7 @@ def test_a_picture_may_come_in_any_form(name, exported, write):
         assert {result.size for result in results} == {pixels.shape[:2]}
 
 
-@pytest.mark.parametrize('name', ['instances', 'boxes', 'classes'])
+@pytest.mark.parametrize('name', ['instances', 'boxes', 'classes', *SLOW])
 def test_openvino_finds_the_same(name, exported):
     pytest.importorskip('openvino', reason='the openvino extra is not installed')
     file = exported(name).file
@@ -150,7 +156,7 @@ def test_openvino_refuses_files_of_any_size(exported):
         Model(exported('segments').file, engine='openvino')
 
 
-@pytest.mark.parametrize('name', ['instances', 'segments', 'classes'])
+@pytest.mark.parametrize('name', ['instances', 'segments', 'classes', *SLOW])
 def test_a_checkpoint_behind_the_same_interface_finds_the_same(name, exported):
     from mmengine.config import Config
 

@@ -14,6 +14,7 @@ for library in ('mmdet', 'mmseg', 'mmpretrain'):
     pytest.importorskip(library, reason='the models are of all three libraries')
 
 from distributed_cases import CASES, Case, Trace, in_float64, pairs, train  # noqa: E402
+from processes import with_path  # noqa: E402
 
 import heracles_mm.classification  # noqa: E402, F401  (registers the classifier, and the backbones)
 
@@ -43,7 +44,7 @@ def ranks(world, tmp_path_factory) -> list[dict]:
     scontrol.chmod(0o755)
     environment = {
         **os.environ,
-        'PYTHONPATH': os.pathsep.join([str(Path(__file__).parents[2]), str(WORKER.parent)]),
+        'PYTHONPATH': with_path(Path(__file__).parents[2], WORKER.parent),
         'PATH': f'{folder}{os.pathsep}{os.environ["PATH"]}',
         'OMP_NUM_THREADS': '1',
         'SLURM_NTASKS': str(world),

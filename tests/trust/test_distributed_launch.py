@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
 from mmengine.registry import RUNNERS, STRATEGIES
+from processes import with_path
 from torch import nn
 
 from heracles_mm import Heracles
@@ -41,7 +42,7 @@ def start(folder: Path, *command: object, **environment: str) -> subprocess.Pope
         cwd=folder,
         env={
             **{k: v for k, v in os.environ.items() if not k.startswith(launchers)},
-            'PYTHONPATH': os.pathsep.join([str(ROOT), str(TOY)]),
+            'PYTHONPATH': with_path(ROOT, TOY),
             'PYTHON': sys.executable,
             'OMP_NUM_THREADS': '1',
             'CUDA_VISIBLE_DEVICES': '',

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import with_path
 
 pytestmark = [pytest.mark.trust, pytest.mark.slow]
 
@@ -51,10 +52,9 @@ def outcome(tmp_path_factory, trust_scale):
     }
     cases |= {name: {'options': [], **case} for name, case in CONTROLS.items()}
     (folder / 'cases.json').write_text(json.dumps(cases))
-    path = os.pathsep.join([str(ROOT), str(HERE / 'kills')])
     done = subprocess.run(
         [sys.executable, HERE / 'kills' / 'killer.py', folder / 'cases.json', folder, '0'],
-        env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1'},
+        env={**os.environ, 'PYTHONPATH': with_path(ROOT, HERE / 'kills'), 'OMP_NUM_THREADS': '1'},
         text=True,
         capture_output=True,
     )

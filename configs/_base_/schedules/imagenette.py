@@ -1,7 +1,6 @@
 # 20 epochs of batch 32 from random weights, Muon 3e-3 (timm's, AdamW for what is no matrix), 100
-# steps of warm-up, cosine, weight decay 0.05 on all but norms and biases (all assumed). The last
-# quarter of the epochs is of lightly augmented pictures. No EMA.
-_base_ = ['../classification_runtime.py', '../datasets/imagenette.py']
+# steps of warm-up, cosine, weight decay 0.05 on all but norms and biases (all assumed). No EMA.
+_base_ = '../classification_runtime.py'
 
 epochs = 20
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs, val_interval=1)
@@ -12,9 +11,6 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
     dict(type='CosineAnnealingLR', end=epochs, eta_min=1e-6, convert_to_iter_based=True),
 ]
-hooks = _base_.custom_hooks
-last_quarter = dict(action_epoch=16, train_pipeline=_base_.last_pipeline)
-custom_hooks = [*hooks, dict(type='SwitchRecipeHook', schedule=[last_quarter])]
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(

@@ -1,0 +1,123 @@
+"""The variants of benchmarks/ablations.py, the questions that they answer, and the answers.
+
+A difference exceeds the spread where the worst seed of one is better than the best of the other.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from common import mean_and_range
+
+BACKBONE = 'model.backbone'
+
+
+def variant(family: str, **options: object) -> tuple[str, tuple[str, ...]]:
+    """Its config in benchmarks/ablated, and what it changes there."""
+    return family, tuple(f'{BACKBONE}.{name}={value}' for name, value in options.items())
+
+
+VARIANTS = {
+    'heracles': variant('heracles'),
+    'hartley_gate': variant('heracles', transform='hartley'),
+    'hartley_convolution': variant('heracles', transform='hartley', hartley_product='convolution'),
+    **{f'stages_{n}': variant('heracles', spectral_stages=n) for n in (0, 1, 3, 4)},
+    **{
+        name: variant('heracles', type='RearrangedHeracles', mixer=name)
+        for name in ('sequence', 'local', 'global')
+    },
+    'hamsa': variant('hamsa'),
+    'hamsa_real': variant('hamsa', kernel='real'),
+    'hamsa_grid': variant('hamsa', fft_axes='grid'),
+    'hamsa_no_pulse': variant('hamsa', type='ReducedHamsa', without='pulse'),
+    'hamsa_no_sagu': variant('hamsa', type='ReducedHamsa', without='sagu'),
+}
+QUESTIONS = {
+    'Which transform?': {
+        'heracles': 'cosine',
+        'hartley_gate': 'Hartley, gate',
+        'hartley_convolution': 'Hartley, convolution',
+    },
+    'How many spectral stages?': {
+        'heracles': '2',
+        'stages_0': '0: attention alone',
+        'stages_1': '1',
+        'stages_3': '3',
+        'stages_4': '4: no attention',
+    },
+    'Local and global: in parallel?': {
+        'heracles': 'in parallel, half of the channels each (the paper)',
+        'sequence': 'in sequence, all channels each',
+        'local': 'local alone',
+        'global': 'global alone',
+    },
+    'What does HAMSA live by?': {
+        'hamsa': 'complex kernel, tokens (the paper)',
+        'hamsa_real': 'real kernel',
+        'hamsa_grid': 'grid',
+        'hamsa_no_pulse': 'without SpectralPulseNet',
+        'hamsa_no_sagu': 'without SAGU',
+    },
+}
+"""Question -> variant -> its name in the table; the first is what the others are compared with."""
+
+MEASURE = 'accuracy/top1'
+
+
+def sections(folder: Path) -> Iterator[str]:
+    """Lines of the page: the questions whose first variant and another have run."""
+    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for file in sorted(folder.glob('*.json')):
+        one = json.loads(file.read_text())
+        runs[one['variant']].append(one)
+    answered = {
+        question: {name: label for name, label in names.items() if name in runs}
+        for question, names in QUESTIONS.items()
+        if next(iter(names)) in runs and len(runs.keys() & names) > 1
+    }
+    if not answered:
+        return
+    yield from ('', '## What the parts are worth', '')
+    yield (
+        'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
+        'benchmarks/ablations.py`. Each variant is compared with the first of its table; a '
+        'difference exceeds the spread where the worst seed of one is better than the best of the '
+        'other. Small pictures, small models, a short schedule: no claim beyond that.'
+    )
+    for question, names in answered.items():
+        yield from ('', f'### {question}', '', *table({names[name]: runs[name] for name in names}))
+
+
+def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """A row for each variant, and a sentence."""
+    (_, first), *others = rows.items()
+    verdicts = {label: verdict(seeds, first) for label, seeds in others}
+    yield '| | top-1, % | from the first | parameters | G multiply-adds | minutes | seeds |'
+    yield '|---|---|---|---|---|---|---|'
+    for label, seeds in rows.items():
+        one = seeds[0]
+        cells = [mean_and_range(scores(seeds)), verdicts.get(label, '')]
+        cells += [f'{one["parameters"] / 1e6:.2f}M', f'{one["multiply_adds"] / 1e9:.3f}']
+        cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}', str(len(seeds))]
+        yield f'| {label} | {" | ".join(cells)} |'
+    clear = [f'{label} ({words})' for label, words in verdicts.items() if 'exceeds' in words]
+    few = min(map(len, rows.values())) < 2
+    nothing = 'One seed has no spread.' if few else 'No difference exceeds the spread of the seeds.'
+    yield ''
+    yield f'Beyond the spread of the seeds: {"; ".join(clear)}.' if clear else nothing
+
+
+def verdict(seeds: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
+    """The difference of means, and whether it exceeds the spread of two seeds or more."""
+    ours, base = scores(seeds), scores(first)
+    apart = min(ours) > max(base) or max(ours) < min(base)
+    known = min(len(ours), len(base)) > 1
+    words = ', exceeds the spread' if apart and known else ''
+    return f'{mean(ours) - mean(base):+.1f}{words}'
+
+
+def scores(seeds: list[dict[str, Any]]) -> list[float]:
+    return [one['scores'][MEASURE] for one in seeds]

@@ -1,0 +1,71 @@
+"""How the scores of finished runs hold under corrupted pictures.
+
+    CAMVID_ROOT=... IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... \
+    python benchmarks/robustness.py [--tasks ...] [--models ...] [--seeds 0] [--severities 1 3 5]
+
+Tests the last checkpoint of each run that benchmarks/real_data.py has in --work-dir by
+`tools/test.py --corruptions all`, and leaves benchmarks/results/robustness/TASK_MODEL_SEED.json.
+What has its file is left out, and a test that was stopped goes on. benchmarks/results_page.py puts
+the tables into docs/results.md.
+"""
+
+import json
+import os
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from common import log, options
+from real_data import ALL, RESULTS, ROOT, config_of, last_checkpoint, tool
+from robustness_tables import GROUPS
+
+from heracles_mm.robustness import corruption_names
+
+TASKS = ['imagenette_20e', 'penn_fudan_pretrained', 'camvid_pretrained']
+
+
+def scores(found: dict[str, Any]) -> dict[str, float]:
+    """The main metric clean, under each group of corruptions, and its mean over all of them."""
+    metric = found['metric']
+    by_name = [(one['corruption'], one['metrics'].get(metric) or 0) for one in found['corrupted']]
+    groups = {
+        group: mean(value for name, value in by_name if name in corruption_names([group]))
+        for group in GROUPS
+    }
+    return {'clean': found['clean'][metric], **groups, 'mean': found['mean'][metric]}
+
+
+def main() -> None:
+    args = options(
+        __doc__,
+        tasks=TASKS,
+        models=list(ALL),
+        seeds=[0],
+        severities=[1, 3, 5],
+        work_dir=Path('work_dirs/real_data'),
+        results=RESULTS / 'robustness',
+    )
+    os.chdir(ROOT)
+    args.results.mkdir(parents=True, exist_ok=True)
+    for name in args.tasks:
+        for seed in args.seeds:
+            for model in args.models:
+                key = f'{name}_{model}_{seed}'
+                file, folder = args.results / f'{key}.json', args.work_dir / key
+                if file.exists() or not (folder / 'last_checkpoint').exists():
+                    continue
+                log(key)
+                os.environ['PEER'] = model
+                asked = ['--corruptions', 'all', '--severities', *args.severities, '--json']
+                place = ['--work-dir', folder / 'corruptions']
+                checkpoint = last_checkpoint(folder)
+                printed = tool('test', config_of(name, model), checkpoint, *place, *asked)
+                found = json.loads(printed.splitlines()[-1])
+                about = {'task': name, 'model': model, 'seed': seed, 'severities': args.severities}
+                result = {**about, 'scores': scores(found), **found}
+                file.write_text(json.dumps(result, indent=1) + '\n')
+                print(key, result['scores'], flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,55 @@
+"""benchmarks/robustness.py: what it keeps of a test, and what its tables say."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
+
+from results_page import MEASURES, MODELS, PEERS, TITLES
+from robustness_tables import GROUPS, sections
+
+
+def test_scores_are_means_of_the_main_metric_by_group():
+    pytest.importorskip('imagecorruptions', reason='the extra corruptions is not installed')
+    from robustness import scores
+
+    from heracles_mm.robustness import corruption_names
+
+    values = {'noise': 0.1, 'blur': 0.2, 'weather': 0.3, 'digital': 0.4}
+    found = dict(metric='mIoU', clean={'aAcc': 0.9, 'mIoU': 0.8}, mean={'mIoU': 0.25})
+    found['corrupted'] = [
+        dict(corruption=name, severity=1, metrics={'aAcc': 0.5, 'mIoU': value})
+        for group, value in values.items()
+        for name in corruption_names([group])
+    ]
+    assert scores(found) == {'clean': 0.8, **values, 'mean': 0.25}
+    del found['corrupted'][0]['metrics']['mIoU']  # nothing was found: 0
+    assert scores(found)['noise'] == pytest.approx(0.2 / 3)
+
+
+def write(folder, model, seed, clean, corrupted):
+    one = dict(task='camvid_pretrained', model=model, seed=seed, severities=[1, 3], metric='mIoU')
+    one['scores'] = {'clean': clean, **dict.fromkeys(GROUPS, corrupted), 'mean': corrupted}
+    (folder / f'{model}_{seed}.json').write_text(json.dumps(one))
+
+
+def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
+    assert not [*sections(tmp_path, TITLES, MODELS, MEASURES, PEERS)]
+    write(tmp_path, 'heracles_nano', 0, 60, 30)
+    write(tmp_path, 'heracles_nano', 1, 60, 36)
+    write(tmp_path, 'swin_nano', 0, 50, 30)
+    write(tmp_path, 'swin_nano_wide', 0, 50, 40)  # of HAMSA, which has not run
+    lines = [*sections(tmp_path, TITLES, MODELS, MEASURES, PEERS)]
+    text = '\n'.join(lines)
+    assert '| mIoU on test, severities 1, 3 | clean | noise | blur |' in text
+    (row,) = (line for line in lines if line.startswith('| Heracles-nano'))
+    assert row.startswith('| Heracles-nano | 60.0 (60.0 to 60.0) | 33.0 (30.0 to 36.0) |')
+    assert row.endswith('| 55 | 2 |')
+    assert lines[-2:] == [
+        f'* Under {group} Heracles-nano keeps 55 % of its clean score, '
+        "Swin of Heracles-nano's size 60 %."
+        for group in ('noise', 'blur')
+    ]
