@@ -2,11 +2,7 @@
 # under the same recipe, mmpretrain's ConvNeXt (arXiv 2201.03545) narrowed to the size of
 # heracles_nano_imagenette.py at 128 px (tools/get_flops.py --device cpu): 2.22M parameters and
 # 0.158 G multiply-adds, there 2.19M and 0.159 G.
-_base_ = [
-    './_base_/models/pooled_classifier.py',
-    './_base_/datasets/imagenette.py',
-    './_base_/schedules/imagenette.py',
-]
+_base_ = ['./_base_/models/pooled_classifier.py', './_base_/imagenette_20e.py']
 
 model = dict(
     backbone=dict(

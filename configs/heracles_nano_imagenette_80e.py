@@ -1,5 +1,5 @@
 # Classifier, Heracles-nano, Imagenette, 80 epochs, batch 32, Muon 3e-3, gradient clip 1.0: as 20
-# epochs but for the length and RandAugment.
+# epochs but for the length.
 _base_ = './heracles_nano_imagenette.py'
 
 epochs = 80
@@ -8,4 +8,5 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
     dict(type='CosineAnnealingLR', end=epochs, eta_min=1e-6, convert_to_iter_based=True),
 ]
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline_80e))
+last_quarter = dict(action_epoch=61, train_pipeline=_base_.last_pipeline)
+custom_hooks = [*_base_.hooks, dict(type='SwitchRecipeHook', schedule=[last_quarter])]

@@ -19,8 +19,7 @@ train_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.35, 1.0)),
-            dict(type='RandomFlip', prob=0.5),
-            *_base_.erase_and_pack,
+            *_base_.flip_and_erase,
         ]
     )
 )

@@ -2,8 +2,7 @@
 _base_ = [
     './backbones.py',
     '../../configs/_base_/models/pooled_classifier.py',
-    '../../configs/_base_/datasets/imagenette.py',
-    '../../configs/_base_/schedules/imagenette.py',
+    '../../configs/_base_/imagenette_20e.py',
 ]
 
 model = dict(backbone=_base_.backbone, head=dict(in_channels=_base_.channels[-1]))

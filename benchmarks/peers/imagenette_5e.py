@@ -7,3 +7,5 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
     dict(type='CosineAnnealingLR', end=epochs, eta_min=1e-6, convert_to_iter_based=True),
 ]
+custom_hooks = _base_.hooks
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline_5e))

@@ -17,7 +17,7 @@ classes = [
     'truck',
 ]
 side = 64
-erase, pack = _base_.erase_and_pack
+flip, erase, pack = _base_.flip_and_erase
 found = dict(data_root=data_root, metainfo=dict(classes=classes))
 train_dataloader = dict(
     batch_size=64,
@@ -26,7 +26,7 @@ train_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='RandomCrop', crop_size=32, padding=4),
-            dict(type='RandomFlip', prob=0.5),
+            flip,
             dict(type='Resize', scale=side),
             dict(erase, erase_prob=0.25),
             pack,

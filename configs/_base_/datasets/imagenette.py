@@ -1,5 +1,6 @@
 # Imagenette at 128 px: ten classes of ImageNet in train/ and val/, a folder per class. The folder
-# is $IMAGENETTE_ROOT, else data/imagenette/ below the working directory.
+# is $IMAGENETTE_ROOT, else data/imagenette/ below the working directory. The crops and flips of
+# `last_pipeline` show objects at about their size in the pictures of val.
 default_scope = 'mmpretrain'
 data_root = r"""{{$IMAGENETTE_ROOT:data/imagenette/}}"""
 
@@ -16,12 +17,8 @@ classes = [  # of the folders n01440764, n02102040 and so on, in alphabetical or
     'parachute',
 ]
 side = 128
-load_and_crop = [
-    dict(type='LoadImageFromFile'),
-    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.35, 1.0)),
+flip_and_erase = [
     dict(type='RandomFlip', prob=0.5),
-]
-erase_and_pack = [
     dict(
         type='RandomErasing',
         erase_prob=0.1,
@@ -33,8 +30,14 @@ erase_and_pack = [
     ),
     dict(type='PackInputs'),
 ]
-train_pipeline_80e = [
-    *load_and_crop,
+train_pipeline_5e = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.35, 1.0)),
+    *flip_and_erase,
+]
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.25, 1.0)),
     dict(
         type='RandAugment',
         policies='timm_increasing',
@@ -43,7 +46,13 @@ train_pipeline_80e = [
         magnitude_std=0.5,
         hparams=dict(pad_val=[104, 116, 124], interpolation='bicubic'),
     ),
-    *erase_and_pack,
+    *flip_and_erase,
+]
+last_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=side, crop_ratio_range=(0.6, 1.0)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackInputs'),
 ]
 # mmpretrain's own tools add it; with it the config runs without them too.
 collate = dict(type='default_collate')
@@ -59,7 +68,7 @@ train_dataloader = dict(
         data_root=data_root,
         data_prefix='train',
         metainfo=dict(classes=classes),
-        pipeline=[*load_and_crop, *erase_and_pack],
+        pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(
