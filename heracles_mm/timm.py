@@ -1,9 +1,9 @@
 """The backbones as classifiers and feature extractors in timm's registry.
 
 ``import heracles_mm.timm`` adds ``heracles_nano``, ``_s``, ``_b``, ``_l`` and the same of ``hamsa``
-to what ``timm.create_model`` knows, ``heracles_nano_imagenette`` too, whose weights come with this
-package (``pretrained=True``), and so to what is built on it: segmentation_models_pytorch
-(``tu-heracles_s``), transformers' TimmBackbone. Needs timm.
+to what ``timm.create_model`` knows, ``heracles_nano_imagenette`` and ``hamsa_nano_imagenette`` too,
+whose weights come with this package (``pretrained=True``), and so to what is built on it:
+segmentation_models_pytorch (``tu-heracles_s``), transformers' TimmBackbone. Needs timm.
 """
 
 import logging
@@ -40,6 +40,7 @@ NAMES: dict[str, tuple[type[Heracles | Hamsa], str, dict[str, Any]]] = {
 }
 IMAGENETTE = {  # as configs/*_nano_imagenette.py
     'heracles_nano_imagenette': (Heracles, 'nano', dict(spectral_stages=2, img_size=128)),
+    'hamsa_nano_imagenette': (Hamsa, 'nano', dict(img_size=128)),
 }
 
 default_cfgs = generate_default_cfgs(

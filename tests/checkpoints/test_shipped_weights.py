@@ -18,7 +18,7 @@ from heracles_mm.checkpoints.shipped import FOLDER, SCHEME, shipped_file, shippe
 from heracles_mm.datasets.parts import PARTS_FILE
 from heracles_mm.errors import CheckpointError
 
-NAMES = ('heracles_nano_imagenette',)
+NAMES = ('hamsa_nano_imagenette', 'heracles_nano_imagenette')
 ROOT = Path(__file__).resolve().parents[2]
 SCORES = FOLDER / 'scores.json'
 """Of each model on the photographs of the scenes, which may be shipped: class scores in order."""
@@ -102,7 +102,7 @@ def test_a_name_that_is_not_shipped_is_a_sentence(read):
         read(f'{SCHEME}heracles_s_imagenet')
     assert str(raised.value) == (
         "no weights 'heracles_s_imagenet' come with heracles_mm, choose one of "
-        'heracles_mm://heracles_nano_imagenette'
+        'heracles_mm://hamsa_nano_imagenette, heracles_mm://heracles_nano_imagenette'
     )
 
 
