@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import NamedTuple
 
 from common import options
@@ -198,8 +198,8 @@ def costs(results: Results) -> Iterator[str]:
     for (case, model), minutes in sorted(results.minutes.items()):
         counts = results.parameters[case, model]
         yield (
-            f'* {titled(case)}, {NAMES[model]}: {min(minutes):.1f} to {max(minutes):.1f} minutes a '
-            f'run, {min(counts):,} to {max(counts):,} parameters'
+            f'* {titled(case)}, {NAMES[model]}: median {median(minutes):.1f} minutes a run, '
+            f'{min(counts):,} to {max(counts):,} parameters'
         )
 
 

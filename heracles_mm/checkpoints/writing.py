@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from heracles_mm.checkpoints.atomic import AtomicLocalBackend
-from heracles_mm.errors import CheckpointError
+from heracles_mm.errors import CheckpointError, UserError
 
 SUFFIXES = ('.pth', '.safetensors')
 META = 'heracles_mm.meta'
@@ -51,6 +51,14 @@ def import_safetensors(filename: str | Path) -> Any:
             f'{filename} needs the package safetensors: pip install safetensors'
         ) from None
     return safetensors
+
+
+def check_output(out: str | Path, *inputs: str | Path | None) -> None:
+    """Raise a UserError for a file to write that is one of those to read, also by a link."""
+    target = Path(out).expanduser()
+    sources = [Path(one).expanduser() for one in inputs if one]
+    if target.exists() and any(one.exists() and target.samefile(one) for one in sources):
+        raise UserError(f'{out} is a file that is read here: give what is written another name')
 
 
 def write_whole(content: bytes, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +11,21 @@ from mmengine.config import DictAction
 
 from heracles_mm.engine.launchers import local_rank
 from heracles_mm.errors import UserError
+
+
+class Settings(DictAction):
+    """mmengine's KEY=VALUE pairs, without what it makes texts of or never comes to an end with."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        try:
+            if any(re.search(r'=.*(\{\s*[\'"]|dict\()', value) for value in values):
+                raise AssertionError('a dict')
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, RecursionError) as error:
+            raise UserError(
+                '--cfg-options takes no dicts and no unbalanced brackets: write a dict key by key, '
+                'model.backbone.dim=32 model.backbone.depth=3 for dict(dim=32, depth=3)'
+            ) from error
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -66,7 +82,7 @@ def add_config(parser: argparse.ArgumentParser, default: Path | None = None) -> 
         parser.add_argument('config', nargs='?', default=default, help=text)
     text = 'override settings of the config: key=value, lists as key="[a,b]" or key=a,b'
     add = parser.add_argument
-    add('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
+    add('--cfg-options', nargs='+', action=Settings, metavar='KEY=VALUE', help=text)
 
 
 def add_trust_checkpoint(parser: argparse.ArgumentParser) -> None:

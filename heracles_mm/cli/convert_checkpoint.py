@@ -14,7 +14,12 @@ from heracles_mm.backbones.heracles import HERACLES_ARCHS
 from heracles_mm.checkpoints import read_checkpoint
 from heracles_mm.checkpoints.recognise import weights_of
 from heracles_mm.checkpoints.upstream import Conversion, Sizes, convert, parameters
-from heracles_mm.checkpoints.writing import check_suffix, checkpoint_bytes, write_whole
+from heracles_mm.checkpoints.writing import (
+    check_output,
+    check_suffix,
+    checkpoint_bytes,
+    write_whole,
+)
 from heracles_mm.cli.arguments import OneLineParser
 from heracles_mm.cli.running import CommandLine
 from heracles_mm.errors import UserError
@@ -27,8 +32,7 @@ def convert_checkpoint(args: argparse.Namespace) -> None:
     """Turn a checkpoint of upstream Heracles into ours, or ours into upstream."""
     target = Path(args.dst).expanduser()
     check_suffix(target)
-    if target.resolve() == Path(args.src).expanduser().resolve():
-        raise UserError(f'{args.dst} is the checkpoint to convert: give DST another name')
+    check_output(args.dst, args.src)
     if target.exists() and not args.force:
         raise UserError(f'{args.dst} is there already: give --force to replace it')
     conversion = convert(weights_of(read_checkpoint(args.src)))

@@ -93,7 +93,7 @@ def run_corrupted(
     best = (hooks.get('checkpoint') or {}).get('save_best') or ()
     metric = scores.main_metric([*([best] if isinstance(best, str) else best), 'mIoU'])
     picture = start.with_name(f'{start.name}.png')
-    save_figure(plot_scores(scores, tests, metric), picture)
+    save_figure(plot_scores(scores, metric), picture)
     summary = scores.summary(tests)
     _print_table(scores, tests, metric, summary)
     print_line(name, f'the scores are in {scores.path}, their plot is {picture}')

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmengine.logging import MMLogger
 from torch import Tensor
 
 from heracles_mm.checkpoints import read_checkpoint
+from heracles_mm.checkpoints.writing import check_output
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config, at_least, height_and_width
 from heracles_mm.cli.export_pictures import CALIBRATED, as_input, calibration_files, scenes
@@ -61,6 +63,7 @@ def export_onnx(args: argparse.Namespace) -> None:
     options.check()
     if args.accuracy is not None and (args.what, args.format) != ('model', 'onnx'):
         raise UserError('--accuracy is measured of whole models in the format onnx')
+    check_output(args.out, args.checkpoint, args.config)
     files = calibration_files(args.precision, args.calibration)
     cfg = common.read_config(args, 'model')
     if args.accuracy is not None:
@@ -81,7 +84,9 @@ def export_onnx(args: argparse.Namespace) -> None:
                 '--shape, --any-size, --precision int8 and --accuracy are for pictures: leave them '
                 'out for a forecaster'
             )
-        options = replace(options, shape=(), notes=_series_notes(args.checkpoint))
+        horizon: Any = model.horizon
+        notes = _series_notes(args.checkpoint, horizon)
+        options = replace(options, shape=(), dynamic_batch=True, notes=notes)
     else:
         if shape is None:
             shape = usual_shape(cfg) if made.detects else None
@@ -164,10 +169,12 @@ def _add_arguments(parser: OneLineParser) -> None:
     add('--json', action='store_true', help='print everything as JSON in the last line')
 
 
-def _series_notes(checkpoint: str | None) -> dict[str, str]:
-    """For the metadata: how the values of a series become the file's input."""
+def _series_notes(checkpoint: str | None, horizon: int) -> dict[str, str]:
+    """For the metadata: how the values of a series become the file's input, and what its output
+    is; random weights have no series."""
     info = series_info(read_checkpoint(checkpoint)) if checkpoint else {}
-    return {name: json.dumps(list(info.get(name, ()))) for name in ('columns', 'mean', 'std')}
+    notes = {name: info.get(name) for name in ('columns', 'mean', 'std', 'date', 'step')}
+    return {name: json.dumps(value) for name, value in {**notes, 'horizon': horizon}.items()}
 
 
 def _print(report: Report, name: str, out: Path, about: Description | None) -> None:

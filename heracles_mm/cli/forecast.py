@@ -16,15 +16,21 @@ import torch
 from mmengine.logging import MMLogger
 
 import heracles_mm.forecasting  # noqa: F401  (registers the models)
-from heracles_mm.checkpoints.writing import write_whole
+from heracles_mm.checkpoints.writing import check_output, write_whole
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser
-from heracles_mm.cli.running import CommandLine
+from heracles_mm.cli.running import CommandLine, print_line
 from heracles_mm.errors import UserError
 from heracles_mm.forecasting.baselines import LinearMap, repeat_last_rows
 from heracles_mm.forecasting.series import Series
-from heracles_mm.forecasting.steps import rows_per_day, times_after
-from heracles_mm.forecasting.trained_forecaster import TrainedForecaster, read_forecaster
+from heracles_mm.forecasting.steps import (
+    MONTHS,
+    as_text,
+    rows_per_day,
+    skips_weekends,
+    times_after,
+)
+from heracles_mm.forecasting.trained_forecaster import read_forecaster
 
 NAME = 'forecast'
 EXAMPLES = (
@@ -44,6 +50,8 @@ def forecast(args: argparse.Namespace) -> None:
         from heracles_mm.visualization.figures import check_picture_path
 
         check_picture_path(args.picture)
+    for written in filter(None, (out, args.picture)):
+        check_output(written, args.csv, args.checkpoint, args.config)
     common.check_checkpoint_path(args.checkpoint)
     if not MMLogger.check_instance_created(NAME):
         MMLogger.get_instance(NAME, log_level='WARNING')  # a complete load is silent
@@ -55,8 +63,16 @@ def forecast(args: argparse.Namespace) -> None:
     with torch.no_grad():
         found = forecaster.unscaled(forecaster.model(window)[0])  # (horizon, columns)
     future = times_after(series.times, series.step, len(found))
-    write_whole(_csv(forecaster, future, found), out)
-    print(f'{out}: {len(found)} rows of {len(series.columns)} columns, to {future[-1]}')
+    if series.step.dtype != MONTHS and (np.diff(series.times) != series.step).any():
+        days = ' from Monday to Friday' if skips_weekends(series.times, series.step) else ''
+        print_line(
+            NAME,
+            f'warning: the rows of {args.csv} are irregular, so the times of the forecast are '
+            f'guesses, {series.step.item()} apart{days}',
+        )
+    times = [as_text(time, series.zone) for time in future]
+    write_whole(_csv([forecaster.date, *series.columns], times, found), out)
+    print(f'{out}: {len(found)} rows of {len(series.columns)} columns, to {times[-1]}')
     if args.picture:
         name, baseline = _baseline(series, values, window, len(found))
         forecasts = {'forecast': found, name: forecaster.unscaled(baseline)}
@@ -72,28 +88,30 @@ def _baseline(
         day = min(rows_per_day(series.step), look_back)
         repeat = partial(repeat_last_rows, horizon=horizon, rows=day)
         return 'the last day again' if day > 1 else 'the last value again', repeat(window)[0]
-    return 'linear map of this file', LinearMap(values, look_back, horizon)(window)[0]
+    return 'a linear map of this file', LinearMap(values, look_back, horizon)(window)[0]
 
 
-def _csv(forecaster: TrainedForecaster, future: np.ndarray, found: np.ndarray) -> bytes:
+def _csv(header: list[str], times: list[str], found: np.ndarray) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow([forecaster.date, *forecaster.columns])
-    for time, row in zip(future, found, strict=True):
-        writer.writerow([str(time).replace('T', ' '), *(f'{value:.6g}' for value in row)])
+    writer.writerow(header)
+    for time, row in zip(times, found, strict=True):
+        writer.writerow([time, *(f'{value:.6g}' for value in row)])
     return text.getvalue().encode()
 
 
 def _draw(path: Path, series: Series, future: np.ndarray, forecasts: dict) -> None:
     from heracles_mm.visualization import save_figure
-    from heracles_mm.visualization.forecasts import plot_forecast
+    from heracles_mm.visualization.forecasts import MOST_PANELS, plot_forecast
 
     rows = slice(-SHOWN * len(future), None)
     figure = plot_forecast(
         series.times[rows], series.values[rows], series.columns, future, forecasts
     )
     save_figure(figure, path)
-    print(f'{path}: beside the {[*forecasts][1]}')
+    count = len(series.columns)
+    drawn = f'the first {MOST_PANELS} of {count} columns, ' if count > MOST_PANELS else ''
+    print(f'{path}: {drawn}beside {[*forecasts][1]}')
 
 
 def _add_arguments(parser: OneLineParser) -> None:

@@ -21,6 +21,7 @@ from heracles_mm.benchmark.cell import COMPILED, MODES, OPTIMIZED
 from heracles_mm.benchmark.suites import BACKBONES, picture_size
 from heracles_mm.benchmark.timing import Budget
 from heracles_mm.benchmark.workloads import optimized
+from heracles_mm.checkpoints.writing import check_output
 from heracles_mm.cli.arguments import OneLineParser, at_least
 from heracles_mm.cli.progress import Steps
 from heracles_mm.cli.running import CommandLine, table_console
@@ -59,6 +60,8 @@ def roofline(args: argparse.Namespace) -> None:
     for path in (args.json, args.against):
         if path and not path.parent.is_dir():
             raise UserError(f'the folder of {path} does not exist')
+    if args.json:
+        check_output(args.json, *args.devices, args.against)
     if args.against:
         _compare(args.against, devices)
     else:

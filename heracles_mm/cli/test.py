@@ -16,6 +16,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
+from heracles_mm.checkpoints.writing import check_output
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_runner
 from heracles_mm.cli.corruptions import add_corruptions, asked_conditions, run_corrupted
@@ -52,6 +53,8 @@ def test(args: argparse.Namespace) -> None:
     if args.tta and args.show_dir and cfg.get('default_scope') == 'mmpretrain':
         raise UserError("mmpretrain's hook cannot draw under --tta: give --tta or --show-dir")
     conditions = asked_conditions(args)
+    for written in filter(None, (args.out, args.report)):
+        check_output(written, args.config, args.checkpoint)
     if args.report:
         check_report_path(args.report)
         if args.tta:

@@ -22,6 +22,7 @@ from heracles_mm import visualization
 from heracles_mm.backbones.pyramid import SMALLEST_INPUT, Pyramid
 from heracles_mm.checkpoints import read_checkpoint
 from heracles_mm.checkpoints.recognise import a_few
+from heracles_mm.checkpoints.writing import check_output
 from heracles_mm.cli import common
 from heracles_mm.cli.arguments import OneLineParser, add_config, height_and_width
 from heracles_mm.cli.progress import Steps
@@ -55,6 +56,10 @@ def visualize(args: argparse.Namespace) -> None:
     """Draw what a model or a run holds, as one PNG or SVG file."""
     out = Path(args.out).expanduser()
     check_picture_path(out)
+    given = vars(args)
+    images = given.get('image') or []
+    images = [images] if isinstance(images, str) else images
+    check_output(out, given.get('config'), given.get('checkpoint'), *images)
     visualization.save_figure(args.draw(args), out)
     print(f'{out}: {out.stat().st_size / 1000:.0f} kB')
 

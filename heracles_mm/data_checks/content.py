@@ -37,6 +37,7 @@ from heracles_mm.data_checks.paths import LIBRARIES, inner_datasets, path_findin
 from heracles_mm.data_checks.picture_files import doubled_pictures, loaded_sizes
 from heracles_mm.data_checks.readers import Readers, lazy_dataset
 from heracles_mm.data_checks.segmentation_maps import Head, map_findings
+from heracles_mm.data_checks.series_options import part_findings
 from heracles_mm.errors import DataError, UsageError, UserError
 
 STAGES = {'train': 'training', 'val': 'validation', 'test': 'test'}
@@ -89,6 +90,7 @@ def _identity(cfg: Config, stage: str, level: str) -> str:
 def _findings(cfg: Config, stages: tuple[str, ...], level: str) -> Iterator[str]:
     yield from config_findings(cfg, stages)
     yield from path_findings(cfg, stages)
+    yield from part_findings(cfg)
     yield from _series_findings(cfg, stages)
     if cfg.get('default_scope') not in HEADS:
         return

@@ -53,7 +53,9 @@ def _missing_text(cfg: Config, missing: list[tuple[str, str, str]]) -> str:
     variables = ENVIRONMENT_VARIABLE.findall(cfg.text)  # of the config's bases too
     starts = {name: os.environ.get(name, default) for name, default in variables}
     variable = next((name for name, at in starts.items() if at and value.startswith(at)), None)
-    how = f'set the environment variable {variable} to the data folder, or ' if variable else ''
+    is_file = option.endswith('_file') and value == starts.get(variable)
+    kind = 'file' if is_file else 'data folder'
+    how = f'set the environment variable {variable} to the {kind}, or ' if variable else ''
     return (
         f'{part} needs {os.path.abspath(path)}, which does not exist{more}: '
         f'{how}give its place with --cfg-options {option}=PATH'

@@ -1,5 +1,6 @@
 """What a checkpoint brings the whole model: backbone, neck and heads."""
 
+import logging
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -14,6 +15,7 @@ from heracles_mm.checkpoints.recognise import weights_of
 from heracles_mm.checkpoints.same_kind import tensor_objection
 from heracles_mm.data_checks.classes import label_name_findings
 from heracles_mm.data_checks.findings import Odd
+from heracles_mm.data_checks.series_options import other_series
 from heracles_mm.engine.resume_check import check_resumable
 from heracles_mm.errors import CheckpointError
 
@@ -23,7 +25,8 @@ class LoadReportHook(Hook):
     """Recognise a checkpoint's wrapping and prefix, report on the whole model, test none in part.
 
     Weights that hold NaN or are of another kind than the model's are refused, a head's too; so is a
-    test on data that number the checkpoint's classes otherwise.
+    test on data that number the checkpoint's classes otherwise. A test on a series of other
+    columns, another step or another mean is logged as a warning: it may be meant.
 
     The backbones report by themselves; with this hook in ``custom_hooks`` their report is a part of
     the whole model's. Heads may be missing in training, a test needs them too, unless every
@@ -36,12 +39,12 @@ class LoadReportHook(Hook):
 
     def __init__(self) -> None:
         self._report: LoadReport | None = None
-        self._classes: Any = None
+        self._dataset: dict = {}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put the weights where mmengine looks for them, and log what they will bring."""
         meta = checkpoint.get('meta')
-        self._classes = _classes(meta.get('dataset_meta') if isinstance(meta, dict) else None)
+        self._dataset = _dict(meta.get('dataset_meta') if isinstance(meta, dict) else None)
         model = unwrapped(runner.model)
         if backbones := backbones_of(model):
             weights = weights_of(checkpoint)
@@ -59,25 +62,32 @@ class LoadReportHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Training fills what the checkpoint did not."""
-        self._report = self._classes = None
+        self._report, self._dataset = None, {}
 
     def before_test(self, runner: Runner) -> None:
         """Refuse to measure a model that is partly random, or one class as another."""
         objection = self._report.objection() if self._report else None
         if objection and _strict(unwrapped(runner.model)):
             raise CheckpointError(f'{objection}; a test needs the checkpoint of the whole model')
-        tested = _classes(getattr(runner.test_loop.dataloader.dataset, 'metainfo', None))
-        if self._classes and tested:
-            places = ('the checkpoint', self._classes), ('test_dataloader.dataset', tested)
+        dataset = _dict(getattr(runner.test_loop.dataloader.dataset, 'metainfo', None))
+        if finding := other_series(self._dataset, dataset):
+            log(finding, logging.WARNING)
+        trained, tested = _classes(self._dataset), _classes(dataset)
+        if trained and tested:
+            places = ('the checkpoint', trained), ('test_dataloader.dataset', tested)
             for finding in label_name_findings(*places):
                 if not isinstance(finding, Odd):
                     raise CheckpointError(finding)
                 log(finding)
 
 
-def _classes(meta: Any) -> list | None:
+def _dict(meta: Any) -> dict:
+    return meta if isinstance(meta, dict) else {}
+
+
+def _classes(meta: dict) -> list | None:
     """The names of a data set's labels, where they are told."""
-    classes = meta.get('classes') if isinstance(meta, dict) else None
+    classes = meta.get('classes')
     return list(classes) if isinstance(classes, (list, tuple)) else None
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from heracles_mm.errors import DataError
-from heracles_mm.forecasting.steps import check_steps, usual_step
+from heracles_mm.forecasting.steps import check_steps, one_clock, read_time, usual_step
 
 MISSING = ('', 'na', 'n/a', 'nan', 'null', 'none')
 """What stands for a missing value, in lower case."""
@@ -20,12 +20,14 @@ class Series(NamedTuple):
     """Rows of several series at the same times."""
 
     times: np.ndarray
-    """(rows,), datetime64[s]."""
+    """(rows,), datetime64[s], by the clock of ``zone``."""
     values: np.ndarray
     """(rows, columns), float64."""
     columns: tuple[str, ...]
     step: np.timedelta64
     """From a row to the next: seconds, or calendar months."""
+    zone: tzinfo | None
+    """The offset to UTC of the last row; None where the file has none."""
 
 
 def read_series(
@@ -47,7 +49,7 @@ def read_series(
 
     Raises:
         DataError: the file cannot be read, a column is not there, a cell holds no number or time,
-            or the times are unsorted, repeated or irregular.
+            or the times are unsorted, repeated, irregular, or with and without an offset to UTC.
     """
     path = Path(path).expanduser()
     try:
@@ -65,10 +67,11 @@ def _read(
 ) -> Series:
     with path.open(newline='', encoding='utf-8-sig') as file:
         lines = csv.reader(file)
-        header = next(lines, [])
+        header = [name.strip() for name in next(lines, [])]
         columns = _chosen(path, header, columns, date)
         places = [header.index(name) for name in columns]
-        lines_of_rows, times, rows = [], [], []
+        date_place = header.index(date)
+        lines_of_rows, texts, times, rows = [], [], [], []
         for cells in filter(None, lines):
             where = f'line {lines.line_num} of {path}'
             if len(cells) != len(header):
@@ -77,14 +80,20 @@ def _read(
                     'each column'
                 )
             lines_of_rows.append(lines.line_num)
-            times.append(_time(cells[header.index(date)], where))
+            texts.append(cells[date_place])
+            times.append(_time(texts[-1], where))
+            if (times[-1].tzinfo is None) != (times[0].tzinfo is None):
+                raise DataError(
+                    f'{where} has the time {texts[-1]!r} and the first row {texts[0]!r}: write all '
+                    'times with an offset to UTC, or none'
+                )
             rows.append(_numbers([cells[place] for place in places], columns, where))
     if len(rows) < 2:
         raise DataError(f'{path} has {len(rows)} rows below its header: at least two are needed')
-    stamps = np.array(times, 'datetime64[s]')
+    stamps = one_clock(times)
     if regular:
-        check_steps(stamps, lines_of_rows, path)
-    return Series(stamps, np.array(rows), columns, usual_step(stamps))
+        check_steps(stamps, lines_of_rows, texts, path)
+    return Series(stamps, np.array(rows), columns, usual_step(stamps), times[-1].tzinfo)
 
 
 def _chosen(
@@ -100,6 +109,11 @@ def _chosen(
                 f'{"date" if name == date else "columns"} other names, or mend the header'
             )
     found = columns or tuple(name for name in header if name != date)
+    if '' in found:
+        raise DataError(
+            f'{path} has a column without a name (its header: {named}): name it, or leave it out; '
+            'pandas writes none with to_csv(index=False)'
+        )
     if len(set(found)) < len(found) or not found or date in found:
         raise DataError(
             f'{path} needs columns of numbers with one name each beside the times {date!r}, and '
@@ -109,20 +123,21 @@ def _chosen(
 
 
 def _time(text: str, where: str) -> datetime:
-    """An ISO time; one with an offset in UTC."""
     try:
-        time = datetime.fromisoformat(text.strip())
+        return read_time(text)
     except ValueError as error:
         raise DataError(
-            f'{where} has the time {text!r}: write it as 2016-07-01 or 2016-07-01 13:00:00'
+            f'{where} has the time {text!r}: write it as 2016-07-01 or 2016-07-01 13:00:00, in '
+            'whole seconds'
         ) from error
-    return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
 
 
 def _numbers(cells: list[str], columns: tuple[str, ...], where: str) -> np.ndarray:
     try:
         row = np.array([float(cell) for cell in cells])
     except ValueError:
+        row = np.array([np.nan])
+    if '_' in ''.join(cells):  # which float() takes for a separator of thousands
         row = np.array([np.nan])
     if np.isfinite(row).all():
         return row
@@ -132,7 +147,7 @@ def _numbers(cells: list[str], columns: tuple[str, ...], where: str) -> np.ndarr
 def _faults(cells: list[str], columns: tuple[str, ...]) -> Iterator[str]:
     for cell, name in zip(cells, columns, strict=True):
         try:
-            if np.isfinite(float(cell)):
+            if np.isfinite(float(cell)) and '_' not in cell:
                 continue
         except ValueError:
             pass

@@ -78,7 +78,10 @@ class SeriesBackbone(CheckedLoading):
             look_back=look_back, patch=patch, stride=stride, dim=dim, depth=depth, hidden=hidden
         )
         if patch > look_back:
-            raise UsageError(f'patch must be at most look_back, {look_back}, got {patch}')
+            raise UsageError(
+                f'patch must be at most look_back, {look_back}, got {patch}: give a smaller '
+                'model.backbone.patch, or look back further'
+            )
         if not 0 <= dropout < 1:
             raise UsageError(f'dropout must be in [0, 1), got {dropout!r}')
         self.look_back, self.patch, self.stride, self.dim = look_back, patch, stride, dim

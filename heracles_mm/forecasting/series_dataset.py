@@ -1,7 +1,7 @@
 """Windows of a CSV of series, scaled by its training rows."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from heracles_mm.errors import DataError, UsageError
 from heracles_mm.forecasting.series import Series, read_series
-from heracles_mm.forecasting.splits import PARTS, split_rows
+from heracles_mm.forecasting.splits import PARTS, Split, split_rows
 
 
 @DATASETS.register_module()
@@ -52,7 +52,7 @@ class SeriesDataset(Dataset):
         part: str,
         look_back: int,
         horizon: int,
-        split: Mapping[str, Sequence],
+        split: Split,
         *,
         data_root: str = '',
         columns: Sequence[str] | None = None,
@@ -115,4 +115,13 @@ def _scale(series: Series, rows: int, path: str) -> tuple[np.ndarray, np.ndarray
             f'{name!r} of {path} has one value in all {rows} training rows, so it has no scale: '
             'leave it out of columns'
         )
-    return training.mean(0), training.std(0)
+    with np.errstate(over='ignore', under='ignore'):
+        mean, std = training.mean(0), training.std(0)
+    beyond = ~np.isfinite(std) | (std == 0)
+    if beyond.any():
+        at = int(beyond.argmax())
+        raise DataError(
+            f'{series.columns[at]!r} of {path} has the standard deviation {std[at]:g} in its '
+            'training rows, which is no scale: write it in another unit, or leave it out of columns'
+        )
+    return mean, std

@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from heracles_mm.errors import DataError, UsageError
-from heracles_mm.forecasting.steps import DAY, MONTHS
+from heracles_mm.forecasting.steps import DAY, MONTHS, read_time
 
 PARTS = ('train', 'val', 'test')
 MONTH = 30 * DAY
 
+Split = Mapping[str, Sequence] | Sequence
 Borders = dict[str, tuple[int, int]]
 """Part -> its first row and the row after its last."""
 
 
-def split_rows(times: np.ndarray, step: np.timedelta64, split: Mapping[str, Sequence]) -> Borders:
+def split_rows(times: np.ndarray, step: np.timedelta64, split: Split) -> Borders:
     """Divide rows into three parts, one after the other.
 
     Args:
@@ -23,16 +24,20 @@ def split_rows(times: np.ndarray, step: np.timedelta64, split: Mapping[str, Sequ
         split: one of ``months=(12, 4, 4)``, of 30 days each, as ETT is divided (rows after the last
             are left out); ``fractions=(0.7, 0.1, 0.2)`` of the rows, as Weather, Electricity and
             Traffic are; ``dates=('2017-07-01', '2017-11-01')``, where the second and the third part
-            begin.
+            begin. Also as one sequence, ``('months', 12, 4, 4)``, which replaces another where
+            configs inherit: mmengine merges dicts.
 
     Raises:
         UsageError: ``split`` is nothing of these.
         DataError: the rows do not suffice.
     """
+    if isinstance(split, list | tuple) and split and isinstance(split[0], str):
+        split = {split[0]: split[1:]}
     if not isinstance(split, Mapping) or len(split) != 1 or not split.keys() <= KINDS.keys():
         raise UsageError(
-            'split takes one of months=(12, 4, 4), fractions=(0.7, 0.1, 0.2) and '
-            f'dates=(VAL, TEST), got {split!r}'
+            "split takes one of ('months', 12, 4, 4), ('fractions', 0.7, 0.1, 0.2) and "
+            f"('dates', VAL, TEST), got {split!r}; in a config that inherits another, a dict is "
+            'merged with the one there unless it has _delete_=True'
         )
     ((kind, values),) = split.items()
     values = tuple(values) if isinstance(values, Sequence) and not isinstance(values, str) else ()
@@ -68,13 +73,15 @@ def _by_fractions(values: tuple, times: np.ndarray, step: np.timedelta64) -> tup
 
 def _by_dates(values: tuple, times: np.ndarray, step: np.timedelta64) -> tuple[int, ...]:
     try:
-        begins = np.array(values, 'datetime64[s]')
-    except ValueError as error:
+        first, second = (read_time(value) for value in values)
+        if first.tzinfo or second.tzinfo:
+            raise ValueError('an offset')
+    except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"split dates takes two times, such as ('2017-07-01', '2017-11-01'), got {values}"
+            "split dates takes two times as texts, such as '2017-07-01' and '2017-11-01T12:00', by "
+            f"the file's own clock (without an offset to UTC), got {values}"
         ) from error
-    if len(begins) != 2:
-        raise UsageError(f'split dates takes two times, got {values}')
+    begins = np.array([first, second], 'datetime64[s]')
     return *(int(row) for row in np.searchsorted(times, begins)), len(times)
 
 

@@ -37,7 +37,7 @@ class TrainedForecaster(NamedTuple):
             DataError: it cannot be used, has other steps, or fewer rows than a forecast needs.
         """
         series = read_series(csv_file, self.columns, self.date, self.regular)
-        if series.step != self.step:
+        if (series.step.dtype, series.step) != (self.step.dtype, self.step):
             raise DataError(
                 f'the rows of {csv_file} are {series.step} apart and the forecaster was trained on '
                 f'rows {self.step} apart: give a file with the same step'

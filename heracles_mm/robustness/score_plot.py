@@ -1,27 +1,35 @@
 """Scores over the severity of corruptions, as curves."""
 
-from collections.abc import Sequence
+from itertools import cycle, product
 from statistics import mean
 
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from heracles_mm.robustness.corruption_scores import CLEAN, Condition, CorruptionScores
+from heracles_mm.robustness.corruption_scores import CLEAN, CorruptionScores
 
 
-def plot_scores(scores: CorruptionScores, tests: Sequence[Condition], metric: str) -> Figure:
-    """One line from the clean score for each corruption, and their mean in black."""
+def plot_scores(scores: CorruptionScores, metric: str) -> Figure:
+    """One line from the clean score for each corruption, and in black their mean where all of them
+    have a score; marks and dashes differ, so that lines in one place can be seen."""
     figure = Figure(figsize=(8, 4.8), layout='constrained')
     axes = figure.add_subplot()
-    names = list(dict.fromkeys(test.corruption for test in tests))
-    severities = sorted({test.severity for test in tests})
-    lines = [[scores.value(Condition(name, each), metric) for each in severities] for name in names]
     clean = scores.value(CLEAN, metric)
-    for name, line, colour in zip(names, lines, map(colormaps['tab20'], range(20))):
-        axes.plot([0, *severities], [clean, *line], '.-', color=colour, lw=1, label=name)
-    means = [mean(column) for column in zip(*lines, strict=True)]
-    axes.plot([0, *severities], [clean, *means], 'o-', color='black', lw=2, label='mean')
-    axes.set(xlabel='severity (0: clean)', ylabel=metric, xticks=[0, *severities])
+    lines: dict[str, dict[int, float]] = {}
+    for test in sorted(test for test in scores.metrics if test != CLEAN):
+        values = lines.setdefault(test.corruption, {0: clean})
+        values[test.severity] = scores.value(test, metric)
+    shared = sorted(set.intersection(*map(set, lines.values())))
+    means = {at: mean(line[at] for line in lines.values()) for at in shared}
+    axes.plot(*zip(*means.items()), color='black', lw=2.5, label='mean')
+    styles = cycle(product('osv^D', ('-', '--', ':')))
+    for (name, line), colour, (mark, dash) in zip(
+        lines.items(), map(colormaps['tab20'], range(20)), styles
+    ):
+        (drawn,) = axes.plot(*zip(*line.items()), color=colour, lw=1.2, label=name)
+        drawn.set(marker=mark, linestyle=dash, markerfacecolor='none', markersize=5)
+    severities = sorted({at for line in lines.values() for at in line})
+    axes.set(xlabel='severity (0: clean)', ylabel=metric, xticks=severities)
     axes.grid(alpha=0.3)
     figure.legend(loc='outside right center', fontsize=8)
     return figure

@@ -15,7 +15,8 @@ def plot_forecast(
     future: np.ndarray,
     forecasts: Mapping[str, np.ndarray],
 ) -> Figure:
-    """A panel for each of the first columns: what was, and each named forecast of what comes.
+    """A panel for each of the first columns: what was, and each named forecast of what comes,
+    the first above the others, which are dashed and wider.
 
     Args:
         times: of the rows shown, (rows,), datetime64.
@@ -32,10 +33,12 @@ def plot_forecast(
         for style, (label, forecast) in enumerate(forecasts.items()):
             x = np.concatenate((times[-1:], future))
             y = np.concatenate((values[-1:, i], forecast[:, i]))
-            axes.plot(x, y, color=f'C{style}', lw=1.4 - 0.4 * style, label=label)
+            line, width, over = ('--', 2.4, 2) if style else ('-', 1.2, 3)
+            axes.plot(x, y, line, color=f'C{style}', lw=width, zorder=over, label=label)
         axes.axvline(times[-1], color='0.8', lw=0.8, zorder=0)
         axes.set_ylabel(name, fontsize=8)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.3)
-    panels[0].legend(fontsize=7, loc='upper left', ncols=len(forecasts) + 1)
+    handles = panels[0].get_lines()[: len(forecasts) + 1]
+    figure.legend(handles=handles, fontsize=7, loc='outside upper center', ncols=len(handles))
     return figure

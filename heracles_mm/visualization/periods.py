@@ -7,11 +7,16 @@ from torch import Tensor
 
 from heracles_mm.errors import UsageError
 from heracles_mm.forecasting.series_backbone import SeriesBackbone
+from heracles_mm.forecasting.steps import DAY, MONTHS
 from heracles_mm.spectral import SpectralFilter, TokenKernel
 
-HOUR = 3600
-MARKS = {24: 'a day', 168: 'a week'}
-"""Hours that are marked."""
+MARKS: dict[str, dict[float, str]] = {
+    'rows': {},
+    'hours': {24: 'a day', 168: 'a week'},
+    'days': {7: 'a week', 365.25: 'a year'},
+    'months': {12: 'a year'},
+}
+"""Unit of periods -> what is marked."""
 
 
 def plot_periods(backbone: SeriesBackbone, step: np.timedelta64 | None) -> Figure:
@@ -20,8 +25,8 @@ def plot_periods(backbone: SeriesBackbone, step: np.timedelta64 | None) -> Figur
 
     Args:
         backbone: of a forecaster.
-        step: from a row of its series to the next, of which the periods become hours; None leaves
-            them in rows.
+        step: from a row of its series to the next, of which the periods become hours, days or
+            months; None leaves them in rows.
 
     Raises:
         UsageError: it has neither filters nor kernels.
@@ -34,20 +39,18 @@ def plot_periods(backbone: SeriesBackbone, step: np.timedelta64 | None) -> Figur
     ]
     if not layers:
         raise UsageError(f'this {type(backbone).__name__} has neither filters nor kernels to show')
-    unit, hours = 'rows', 1.0
-    if step is not None and step.dtype != 'timedelta64[M]':
-        unit, hours = 'hours', step.astype('timedelta64[s]').astype(int) / HOUR
+    unit, length = _length(step)
     figure = Figure(figsize=(7, 2.2 * len(layers) + 0.4), layout='constrained')
     panels = figure.subplots(len(layers), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (index, module) in zip(panels, layers, strict=True):
         turns, size = token_response(module)
-        periods = hours * backbone.stride / turns[1:].numpy()  # the mean, bin 0, has none
+        periods = length * backbone.stride / turns[1:].numpy()  # the mean, bin 0, has none
         axes.plot(periods, size[:, 1:].T, color='0.8', lw=0.7)
         axes.plot(periods, size[:, 1:].square().mean(0).sqrt(), 'o-', ms=3, color='C0')
         axes.set(xscale='log', ylim=(0, None))
         axes.set_title(f'layer {index}, {_name(module)}', fontsize=9)
-        for mark, words in MARKS.items():
-            if unit == 'hours' and periods.min() <= mark <= periods.max():
+        for mark, words in MARKS[unit].items():
+            if periods.min() * 0.999 <= mark <= periods.max() * 1.001:  # also at an end
                 axes.axvline(mark, color='C1', lw=0.8, zorder=0)
                 axes.text(mark, 1, words, fontsize=7, transform=axes.get_xaxis_transform())
     ticks = np.unique(periods.round(1))[:: max(1, len(periods) // 12)]
@@ -55,6 +58,15 @@ def plot_periods(backbone: SeriesBackbone, step: np.timedelta64 | None) -> Figur
     panels[-1].set_xticks([], minor=True)
     panels[-1].set_xlabel(f'period, {unit}')
     return figure
+
+
+def _length(step: np.timedelta64 | None) -> tuple[str, float]:
+    """The unit in which a step is best read, and how many of them it is."""
+    if step is None:
+        return 'rows', 1.0
+    if step.dtype == MONTHS:
+        return 'months', float(step.astype(int))
+    return ('days', step / DAY) if step >= DAY else ('hours', step / np.timedelta64(1, 'h'))
 
 
 def token_response(module: SpectralFilter | TokenKernel) -> tuple[Tensor, Tensor]:

@@ -92,9 +92,12 @@ def test_a_script_reads_the_conversion_in_the_last_line(upstream, says):
 
 
 CONVERT_ERRORS = {
-    'onto itself': (('up.pth', 'up.pth'), 'up.pth is the checkpoint to convert'),
-    'onto itself by a link': (('up.pth', 'link.pth'), 'link.pth is the checkpoint to convert'),
-    'onto itself by force': (('up.pth', './up.pth', '--force'), 'give DST another name'),
+    'onto itself': (('up.pth', 'up.pth'), 'up.pth is a file that is read here'),
+    'onto itself by a link': (('up.pth', 'link.pth'), 'link.pth is a file that is read here'),
+    'onto itself by force': (
+        ('up.pth', './up.pth', '--force'),
+        'give what is written another name',
+    ),
     'onto another file': (('up.pth', 'there.pth'), 'there.pth is there already: give --force'),
     'into no format': (('up.pth', 'x.bin'), r'x.bin must end in .pth or .safetensors'),
     'from nothing': (('absent.pth', 'x.pth'), 'absent.pth does not exist'),

@@ -60,6 +60,18 @@ TRAIN_ERRORS = {
     'missing file': (('missing_file.py',), ['missing_file.py names', 'absent_file.txt']),
     'missing import': (('missing_import.py',), ['missing_import.py needs', "'absent_package'"]),
     'option without value': ((TOY_CONFIG, '--cfg-options', 'x'), ['KEY=VALUE']),
+    'a dict as an option': (
+        (TOY_CONFIG, '--cfg-options', "model.backbone={'dims':(8,16),'depth':3}"),
+        ['--cfg-options takes no dicts', 'key by key'],
+    ),
+    'a dict that would be a text': (
+        (TOY_CONFIG, '--cfg-options', 'model.backbone={"depth":3}'),
+        ['--cfg-options takes no dicts', 'key by key'],
+    ),
+    'an open bracket': (
+        (TOY_CONFIG, '--cfg-options', 'model.backbone.dims=[8,(16,32]'),
+        ['--cfg-options takes no dicts and no unbalanced brackets'],
+    ),
     'option that does not fit': (
         (TOY_CONFIG, '--cfg-options', 'default_scope.deeper=1'),
         ['--cfg-options does not fit', 'toy_config.py'],

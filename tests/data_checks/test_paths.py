@@ -54,6 +54,16 @@ def test_the_path_that_was_looked_at_and_both_ways_to_set_it_are_named(coco, tmp
     assert '\n' not in message
 
 
+@pytest.mark.parametrize(
+    ('option', 'kind'), [('csv_file', 'file'), ('ann_file', 'file'), ('data_root', 'data folder')]
+)
+def test_a_variable_of_a_file_is_said_to_be_one(option, kind, tmp_path):
+    dataset = f"dict(type='X', {option}=r'{{{{$HERACLES_TEST_PLACE:absent}}}}')"
+    (tmp_path / 'config.py').write_text(f'train_dataloader = dict(dataset={dataset})\n')
+    message = missing_data(Config.fromfile(tmp_path / 'config.py'), ('train',))
+    assert f'set the environment variable HERACLES_TEST_PLACE to the {kind}, or' in message
+
+
 def test_following_the_advice_helps(coco, root, monkeypatch):
     """Advice that is only nearly right costs more time than none."""
     monkeypatch.setenv('HERACLES_TEST_ROOT', f'{root}/')

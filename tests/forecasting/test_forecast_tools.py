@@ -2,15 +2,19 @@
 a line."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from made_series import HOUR, times_of, walks, write_csv
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from heracles_mm.cli import export_onnx, forecast, get_flops, test, train, visualize
+from heracles_mm.cli import export_onnx, forecast, get_flops, roofline, test, train, visualize
+from heracles_mm.cli.arguments import OneLineParser, add_config
 from heracles_mm.data_checks import content
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,10 +112,15 @@ def test_it_is_exported_for_windows_of_one_column(folder, capsys):
         '--rounds',
         '0',
     ]
-    assert export_onnx.main([*argv, '--dynamic-batch', '--json', *SMALL]) == 0
+    assert export_onnx.main([*argv, '--json', *SMALL]) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report['outputs'] == {'forecast': [1, 24]}
     assert report['description']['columns'] == ['load', 'wind']
+    assert {key: report['description'][key] for key in ('date', 'step', 'horizon')} == {
+        'date': 'date',
+        'step': [3600, 's'],
+        'horizon': 24,
+    }
     module = torch.export.load('f.pt2').module()
     assert module(torch.randn(5, 48)).shape == (5, 24)
 
@@ -123,6 +132,19 @@ MISTAKES = {
         'short.csv has 40 rows and a forecast is made from',
     ),
     'another step': (['run/epoch_2.pth', 'daily.csv'], 'trained on rows 3600 seconds apart'),
+    'months': (['run/epoch_2.pth', 'monthly.csv'], 'monthly.csv are 1 months apart'),
+    'onto the input': (
+        ['run/epoch_2.pth', 'load.csv', '--out', './load.csv'],
+        'load.csv is a file that is read here: give what is written another name',
+    ),
+    'onto it by a link': (
+        ['run/epoch_2.pth', 'load.csv', '--out', 'link.csv'],
+        'link.csv is a file that is read here',
+    ),
+    'picture onto it': (
+        ['run/epoch_2.pth', 'linked.png', '--picture', 'linked.png'],
+        'linked.png is a file that is read here',
+    ),
     'a column gone': (['run/epoch_2.pth', 'one.csv'], "one.csv has no column 'wind'"),
     'of pictures': (['pictures.pth', 'load.csv'], 'does not say which columns it forecasts'),
     'no config': (
@@ -146,14 +168,95 @@ def test_a_mistake_is_one_line_and_leaves_no_file(case, folder, capsys):
     hostile = "model = dict(type='Forecaster', horizon=1, backbone=dict(type='os.system'))"
     for name, meta in dict(pictures={}, bare=info, hostile={**info, 'cfg': hostile}).items():
         torch.save({'state_dict': whole['state_dict'], 'meta': meta}, f'{name}.pth')
-    before = sorted(folder.rglob('*'))
+    months = np.arange('2016-07', '2021-07', dtype='datetime64[M]').astype('datetime64[D]')
+    write_csv(folder / 'monthly.csv', values, ['load', 'wind'], months)
+    for name in ('link.csv', 'linked.png'):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to('load.csv')
+    before = {path: path.is_file() and path.read_bytes() for path in folder.rglob('*')}
     argv, message = MISTAKES[case]
     out = [] if '--out' in argv else ['--out', 'made.csv']
     assert forecast.main([*argv, *out]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith('forecast: error: ')
     assert message in line
-    assert sorted(folder.rglob('*')) == before
+    assert {path: path.is_file() and path.read_bytes() for path in folder.rglob('*')} == before
+
+
+OTHERS = {
+    'export_onnx': (export_onnx, [CONFIG, 'run/epoch_2.pth', '--out', 'link.onnx']),
+    'visualize': (visualize, ['filters', CONFIG, 'run/epoch_2.pth', '--out', 'link.png']),
+    'test': (test, [CONFIG, 'run/epoch_2.pth', '--work-dir', 'test', '--out', 'link.pkl']),
+    'roofline': (roofline, ['--devices', 'H100', '--against', 'link.json', '--json', 'link.json']),
+}
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_no_tool_writes_over_what_it_reads(name, folder, capsys):
+    """By a link, since the ends of the names are others."""
+    tool, argv = OTHERS[name]
+    before = Path('run/epoch_2.pth').read_bytes()
+    link = Path(argv[-1])
+    link.unlink(missing_ok=True)
+    link.symlink_to('run/epoch_2.pth')
+    assert tool.main(argv) == 2
+    assert f'{link} is a file that is read here' in capsys.readouterr().err
+    assert Path('run/epoch_2.pth').read_bytes() == before
+
+
+def test_a_forecast_has_the_offset_of_the_files_last_row(folder):
+    times = times_of(60, begin='2024-01-15T04:00')
+    write_csv(folder / 'tokyo.csv', walks(60, 2), ['load', 'wind'], [f'{t}+09:00' for t in times])
+    out = ['--out', 'next_tokyo.csv', '--picture', 'tokyo.svg']
+    assert forecast.main(['run/epoch_2.pth', 'tokyo.csv', *out]) == 0
+    assert (
+        Path('next_tokyo.csv').read_text().splitlines()[1].startswith('2024-01-17 16:00:00+09:00,')
+    )
+
+
+def test_a_picture_of_some_of_the_columns_says_so(folder, capsys):
+    """The forecast is drawn above the dashed baseline."""
+    with pytest.MonkeyPatch.context() as to:
+        to.setattr('heracles_mm.visualization.forecasts.MOST_PANELS', 1)
+        out = ['--out', 'next.csv', '--picture', 'some.png']
+        assert forecast.main(['run/epoch_2.pth', 'load.csv', *out]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == 'some.png: the first 1 of 2 columns, beside a linear map of this file'
+
+
+def test_guessed_times_are_said_to_be(folder, capsys):
+    """Business days go on on business days."""
+    days = np.arange('2016-07-01', '2018-07-01', dtype='datetime64[D]')
+    days = days[np.is_busday(days)]
+    write_csv(folder / 'business.csv', walks(len(days), 2), ['load', 'wind'], days)
+    whole = torch.load('run/epoch_2.pth')
+    whole['meta']['dataset_meta'].update(regular=False, step=[86400, 's'])
+    torch.save(whole, 'business.pth')
+    assert forecast.main(['business.pth', 'business.csv', '--out', 'next_business.csv']) == 0
+    assert 'guesses, 1 day, 0:00:00 apart from Monday to Friday' in capsys.readouterr().err
+    times = [line.split(',')[0] for line in Path('next_business.csv').read_text().splitlines()[1:]]
+    assert np.is_busday(np.array(times, 'datetime64[D]')).all()
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (dict(columns=['load', 'sun']), 'is on columns load, wind, and the checkpoint was trained'),
+        (dict(step=[900, 's']), 'is on step 3600, s, and the checkpoint was trained on step 900'),
+        (dict(mean=[1.0, 2.0]), 'is on training rows of another mean'),
+        ({}, None),
+    ],
+)
+def test_a_test_on_another_series_is_run_and_said(change, words, tmp_path):
+    whole = torch.load('run/epoch_2.pth')
+    whole['meta']['dataset_meta'].update(change)
+    torch.save(whole, 'other.pth')
+    assert test.main([CONFIG, 'other.pth', '--work-dir', str(tmp_path), *SMALL]) == 0
+    (file,) = tmp_path.rglob('*.log')
+    if words:
+        assert words in file.read_text()
+    else:
+        assert 'the test is on' not in file.read_text()
 
 
 def test_a_published_checkpoint_forecasts_with_its_config(folder):
@@ -169,6 +272,38 @@ def test_a_published_checkpoint_forecasts_with_its_config(folder):
     assert Path('of_published.csv').read_bytes() == Path('of_whole.csv').read_bytes()
 
 
+@pytest.mark.parametrize(
+    'option',
+    ['columns=[load]', 'split.fractions=(0.5,0.2,0.3)', 'regular=False', 'csv_file=other.csv'],
+)
+@pytest.mark.parametrize('part', ['train', 'test'])
+def test_parts_that_contradict_each_other_are_one_line(option, part, folder, capsys):
+    shutil.copy('load.csv', 'other.csv')
+    options = [*SMALL, f'{part}_dataloader.dataset.{option}']
+    for tool, more in ((train, []), (test, ['run/epoch_2.pth'])):
+        assert tool.main([CONFIG, *more, '--work-dir', str(folder / 'refused'), *options]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f'dataloader.dataset.{option.partition("=")[0].partition(".")[0]} is' in line
+        assert 'the parts of a series are of one file and split' in line
+
+
+def test_a_split_is_replaced_where_configs_inherit_and_on_the_command_line(folder):
+    """The example of the documents, and the same by --cfg-options."""
+    document = (ROOT / 'docs' / 'forecasting.md').read_text()
+    (example,) = re.findall(r'```python\n(_base_ = .*?)```', document, re.DOTALL)
+    Path('mine.py').write_text(example.replace('./heracles_csv.py', CONFIG))
+    inherited = Config.fromfile('mine.py')
+    given = Config.fromfile(CONFIG)
+    split = '[dates,2024-07-01,2024-10-01]'
+    parser = OneLineParser(prog='train')
+    add_config(parser)
+    keys = [f'{part}_dataloader.dataset.split={split}' for part in ('train', 'val', 'test')]
+    given.merge_from_dict(parser.parse_args([CONFIG, '--cfg-options', *keys]).cfg_options)
+    for part in ('train', 'val', 'test'):
+        splits = [list(cfg[f'{part}_dataloader'].dataset.split) for cfg in (inherited, given)]
+        assert splits == [['dates', '2024-07-01', '2024-10-01']] * 2
+
+
 def test_what_is_of_pictures_alone_says_so(capsys):
     assert get_flops.main([CONFIG]) == 2
     assert visualize.main(['receptive-field', CONFIG, '--out', 'maps.png']) == 2
@@ -178,7 +313,10 @@ def test_what_is_of_pictures_alone_says_so(capsys):
 
 
 RUNS = {
-    'no file': (dict(CSV='absent.csv'), 'absent.csv, which does not exist: set the environment'),
+    'no file': (
+        dict(CSV='absent.csv'),
+        'absent.csv, which does not exist: set the environment variable CSV to the file, or',
+    ),
     'a faulty file': (dict(CSV='faulty.csv'), "line 9 of faulty.csv has no value of 'load'"),
     'too long': (dict(HORIZON='200'), 'takes 48 + 200: give a smaller look_back or horizon'),
     'no number': (dict(HORIZON='day'), "from the environment variable HORIZON, which is 'day'"),

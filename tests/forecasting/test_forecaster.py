@@ -142,7 +142,7 @@ def test_a_wrong_use_is_one_sentence(build, message):
         (dict(spectral_layers=4), 'spectral_layers must be 0 to 3, got 4'),
         (dict(transform='sine'), "unknown transform 'sine'"),
         (dict(dim=15), 'dim must be even and a multiple of head_dim, 4, got 15'),
-        (dict(patch=50), 'patch must be at most look_back, 40, got 50'),
+        (dict(patch=50), 'at most look_back, 40, got 50: give a smaller model.backbone.patch'),
         (dict(dropout=1), r'dropout must be in \[0, 1\), got 1'),
         (dict(stride=0), 'stride must be a whole number of at least 1'),
         (dict(layers=3), 'allowed are look_back, spectral_layers'),

@@ -69,17 +69,40 @@ def test_dates_begin_the_second_and_the_third_part():
 
 
 @pytest.mark.parametrize(
+    'split',
+    [
+        dict(months=(1, 1, 1)),
+        PARTS,
+        dict(dates=('2016-08-01', '2016-08-20')),
+    ],
+    ids=lambda split: next(iter(split)),
+)
+def test_a_split_as_one_sequence_is_the_same(split):
+    """Which mmengine replaces where configs inherit; --cfg-options makes it a list."""
+    times = times_of(3000)
+    ((kind, values),) = split.items()
+    expected = split_rows(times, times[1] - times[0], split)
+    for sequence in ((kind, *values), [kind, *values]):
+        assert split_rows(times, times[1] - times[0], sequence) == expected
+
+
+@pytest.mark.parametrize(
     ('split', 'error', 'message'),
     [
-        (dict(weeks=(1, 1, 1)), UsageError, 'split takes one of months'),
-        (dict(months=(1, 1, 1), fractions=PARTS['fractions']), UsageError, 'split takes one of'),
+        (dict(weeks=(1, 1, 1)), UsageError, r"split takes one of \('months', 12, 4, 4\)"),
+        (dict(months=(1, 1, 1), fractions=PARTS['fractions']), UsageError, '_delete_=True'),
         ('ett', UsageError, 'split takes one of'),
+        ((), UsageError, 'split takes one of'),
+        (('weeks', 1, 1, 1), UsageError, 'split takes one of'),
+        (('months', 12, 4), UsageError, 'three whole numbers'),
         (dict(months=(12, 4)), UsageError, 'three whole numbers'),
         (dict(months=(12, 4, 4)), DataError, r'parts at the rows \(8640, 11520, 14400\), and ther'),
         (dict(fractions=(0.7, 0.1, 0.1)), UsageError, 'sum to 1'),
         (dict(fractions=(1, 0, 0)), UsageError, 'between 0 and 1'),
         (dict(dates=('2016-07-03', 'soon')), UsageError, 'two times'),
         (dict(dates=('2016-07-03',)), UsageError, 'two times'),
+        (dict(dates=(2016, 2017)), UsageError, 'two times as texts'),
+        (dict(dates=('2016-07-02', '2016-07-03T00:00+02:00')), UsageError, "by the file's own"),
         (dict(dates=('2016-07-04', '2016-07-03')), DataError, 'each part needs some'),
         (dict(dates=('2017-07-04', '2017-08-03')), DataError, 'each part needs some'),
     ],
@@ -98,6 +121,14 @@ def test_a_constant_column_has_no_scale(tmp_path):
     with pytest.raises(DataError, match=r"'s1' of .* one value in all 280 training rows"):
         SeriesDataset(str(path), 'val', 8, 4, PARTS)
     SeriesDataset(str(path), 'val', 8, 4, PARTS, columns=['s0', 's2'])
+
+
+@pytest.mark.parametrize('size', [1e200, 1e-200])
+def test_values_whose_deviation_is_no_number_have_no_scale(size, tmp_path):
+    """Their squares overflow, or vanish."""
+    path = write_csv(tmp_path / 'a.csv', walks(400) * [1, size, 1])
+    with pytest.raises(DataError, match=r"'s1' of .* has the standard deviation (inf|0) in its"):
+        SeriesDataset(str(path), 'train', 8, 4, PARTS)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A wave over the tokens of a series is drawn at its own period."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -43,6 +44,30 @@ def test_the_size_of_a_kernel_is_that_of_its_spectrum_at_a_frequency_and_its_neg
     bins = (turns * length).round().long()
     expected = ((full[:, bins] + full[:, -bins % length]) / 2).sqrt()
     torch.testing.assert_close(size, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('step', 'look_back', 'unit', 'marks'),
+    [
+        (None, 96, 'rows', []),
+        (np.timedelta64(3600, 's'), 96, 'hours', ['a day', 'a week']),
+        (np.timedelta64(900, 's'), 96, 'hours', ['a day']),
+        (np.timedelta64(86400, 's'), 28, 'days', ['a week']),
+        (np.timedelta64(7 * 86400, 's'), 104, 'days', ['a year']),
+        (np.timedelta64(1, 'M'), 24, 'months', ['a year']),
+    ],
+)
+def test_what_lies_in_the_periods_is_marked_in_their_unit(step, look_back, unit, marks):
+    figure = plot_periods(HeraclesSeries(look_back, patch=4, stride=2, spectral_layers=1), step)
+    assert figure.axes[-1].get_xlabel() == f'period, {unit}'
+    assert [text.get_text() for text in figure.axes[0].texts] == marks
+
+
+def test_a_mark_at_the_end_of_the_periods_is_drawn():
+    """The longest of a cosine filter over T tokens is 2 T of them, here a day in float32."""
+    backbone = HeraclesSeries(11, patch=1, stride=1, spectral_layers=1)
+    (text,) = plot_periods(backbone, np.timedelta64(3600, 's')).axes[0].texts
+    assert (text.get_text(), backbone.tokens) == ('a day', 12)
 
 
 def test_a_model_without_filters_has_nothing_to_show():
