@@ -29,7 +29,7 @@ from heracles_mm.data_checks.detection_data import (
     annotation_form,
     category_metrics,
     detection_findings,
-    part_findings,
+    indices_findings,
 )
 from heracles_mm.data_checks.findings import LEVELS, Odd
 from heracles_mm.data_checks.heads import HEADS, class_counts, head_findings, stuff_counts
@@ -176,7 +176,7 @@ def _stage_findings(
             dataset, readers = parts
             yield from _count_findings(cfg, stage, dataset)
             if scope == 'mmdet':
-                yield from part_findings(cfg, stage, option, dataset)
+                yield from indices_findings(cfg, stage, option, dataset)
                 contents = yield from detection_findings(cfg, stage, dataset, readers, read)
             elif scope == 'mmseg':
                 contents = yield from _segmentation_findings(cfg, stage, dataset, readers)

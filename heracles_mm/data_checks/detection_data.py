@@ -20,7 +20,7 @@ def category_metrics(cfg: Config, stage: str) -> list[dict]:
     return [one for kind in ('CocoMetric', 'LVISMetric') for one in evaluators(cfg, stage, kind)]
 
 
-def part_findings(cfg: Config, stage: str, option: str, dataset: Any) -> Iterator[str]:
+def indices_findings(cfg: Config, stage: str, option: str, dataset: Any) -> Iterator[str]:
     """Find a part of a data set that is evaluated as if it were the whole."""
     metrics = category_metrics(cfg, stage) if stage != 'train' else []
     if metrics and dataset._indices is not None:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from PIL import Image
 
-from heracles_mm.errors import UserError
+from heracles_mm.errors import DataError, UserError
 from heracles_mm.runtime.drawing import drawn
 from heracles_mm.runtime.engines import ENGINES
 from heracles_mm.runtime.model import Model
@@ -27,15 +27,23 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f'{message} (see --help)')
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'must be from 0 to 1, not {text}')
+    return value
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code, 0 or, after one line on stderr, 2."""
+    """Run the command line; return the exit code: 0, or 2 after one line on stderr about what ends
+    it or about each picture that cannot be read."""
     parser = _Parser(prog=f'python -m {NAME}', description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add('model', metavar='FILE', help='of tools/export_onnx.py')
     add('pictures', nargs='+', metavar='PICTURE', help='files of any kind that Pillow reads')
     add('--out', type=Path, metavar='DIR', help='draw the results into this folder')
     add('--json', action='store_true', help='print one JSON object a picture')
-    add('--score', type=float, default=SCORE, help='least of detections (default: %(default)s)')
+    add('--score', type=_share, default=SCORE, help='least of detections (default: %(default)s)')
     add('--slice', type=int, metavar='PX', help='look slice by slice, of this side (detectors)')
     add(
         '--margin',
@@ -46,34 +54,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     add('--engine', choices=list(ENGINES), default='onnxruntime', help='default: %(default)s')
     add('--threads', type=int, help='of the processor (default: all)')
     try:
-        _run(parser.parse_args(argv))
+        return _run(parser.parse_args(argv))
     except UserError as error:
-        print(f'{NAME}: error: {" ".join(str(error).split())}', file=sys.stderr)
-        return 2
-    return 0
+        return _complain(error)
 
 
-def _run(args: argparse.Namespace) -> None:
+def _complain(error: UserError) -> int:
+    print(f'{NAME}: error: {" ".join(str(error).split())}', file=sys.stderr)
+    return 2
+
+
+def _run(args: argparse.Namespace) -> int:
     model = Model(args.model, args.engine, args.threads)
-    stems = [Path(name).stem for name in args.pictures]
+    stems, code = [Path(name).stem for name in args.pictures], 0
     for name, stem in zip(args.pictures, stems, strict=True):
-        result = _found(model, name, args)
+        try:
+            result = _found(model, name, args)
+        except DataError as error:
+            code = _complain(error)
+            continue
         if args.out:
             # Two pictures of one name keep their whole paths in the names of what is drawn.
             shown = stem if stems.count(stem) == 1 else '_'.join(Path(name).with_suffix('').parts)
-            save(drawn(name, result, model.description), args.out / f'{shown.strip("/_")}.png')
+            images = {'found': drawn(name, result, model.description)}
             if isinstance(result, LabelMap):
-                labels = Image.fromarray(result.labels)
-                save(labels, args.out / f'{shown.strip("/_")}_labels.png')
+                images['labels'] = Image.fromarray(result.labels)
+            for what, image in images.items():
+                path = args.out / f'{shown.strip("/_")}_{what}.png'
+                if path.exists() and any(path.samefile(one) for one in args.pictures):
+                    raise UserError(f'{path} is one of the pictures: choose another --out')
+                save(image, path)
         if args.json:
             height, width = result.size
             print(json.dumps({'picture': name, 'size': [height, width], **result.as_dict()}))
         else:
             print(f'{name}: {said(result)}')
+    return code
 
 
 def _found(model: Model, name: str, args: argparse.Namespace) -> Result:
-    if args.slice:
+    if args.slice is not None:
         from heracles_mm.runtime.sliced import detect_in_slices
 
         def progress(done: int, count: int) -> None:

@@ -18,6 +18,14 @@ BAND_BYTES = 32 * 2**20
 """Of label scores that are enlarged to a picture at a time, so that its size costs no memory."""
 
 
+OUTPUTS = {
+    'detection': ({'boxes', 'scores', 'labels'}, {'mask_logits', 'class_scores', 'labels'}),
+    'segmentation': ({'logits'},),
+    'classification': ({'logits'},),
+}
+"""What a file of each task gives, one of these."""
+
+
 class Model:
     """A model from a file of ``tools/export_onnx.py``.
 
@@ -57,6 +65,11 @@ class Model:
             raise ModelFileError(
                 f'{path} holds a backbone alone, whose maps are for other programs: export the '
                 'whole model'
+            )
+        if not any(set(graph.outputs) >= names for names in OUTPUTS[description.task]):
+            raise ModelFileError(
+                f'{path} gives {", ".join(graph.outputs)}, and its description says that it is of '
+                f'the task {description.task}: export it again'
             )
         batch, *_, height, width = self._graph.inputs.get('image', (None, None, None))
         size = (height, width) if height and width else None

@@ -124,7 +124,7 @@ def plot_class_activation(
             axes.imshow(pixels)
             axes.set(xticks=[], yticks=[])
             _draw_box(axes, subject)
-        line[0].set_title(f'{name} {subject.score:.2f}', fontsize=8)
+        line[0].set_title(f'{name} {subject.score:.2g}', fontsize=8)
         for axes, (stage, values) in zip(line[1:], maps.items(), strict=True):
             axes.imshow(values, cmap='inferno', alpha=0.6, vmin=0, vmax=1)
             axes.set_title(f'stage {stage}', fontsize=8)

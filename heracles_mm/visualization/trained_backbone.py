@@ -15,6 +15,7 @@ from heracles_mm.backbones.pyramid import Pyramid
 from heracles_mm.checkpoints import load_weights
 from heracles_mm.errors import UserError
 from heracles_mm.forecasting.series_backbone import SeriesBackbone
+from heracles_mm.runtime import decoding
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 """Of a config whose preprocessor names none."""
@@ -60,14 +61,10 @@ def read_picture(path: str, cfg: Config, size: tuple[int, int]) -> Tensor:
     the config's preprocessor does: (1, 3, H, W).
 
     Raises:
-        UserError: the file is missing or no picture.
+        DataError: the file is missing or no picture.
     """
-    try:
-        with Image.open(Path(path).expanduser()) as file:
-            image = ImageOps.fit(file.convert('RGB'), size[::-1], Image.Resampling.BICUBIC)
-    except OSError as error:  # a file that is no picture is one too
-        reason = error.strerror or 'it is no picture'
-        raise UserError(f'the picture {path} cannot be read: {reason}') from error
+    whole = Image.fromarray(decoding.read_picture(Path(path).expanduser()))
+    image = ImageOps.fit(whole, size[::-1], Image.Resampling.BICUBIC)
     options = preprocessing(cfg)
     mean, std = (np.array(options.get(name) or IMAGENET[name], np.float32) for name in IMAGENET)
     pixels = (np.asarray(image, np.float32) - mean) / std  # (H, W, 3), RGB

@@ -81,6 +81,24 @@ def test_a_picture_is_normalised_as_the_config_says():
     assert x[0, :, 0, 0].tolist() == [40.0, 15.0, 5.0]
 
 
+def test_a_turned_picture_and_one_of_16_bits_are_read_as_seen():
+    """As the runtime reads them: upright, and not clipped to white."""
+    from mmengine.config import Config
+
+    config = Config.fromfile('heracles.py')
+    ramp = np.tile(np.arange(90, dtype=np.uint8)[:, None], (1, 70))  # darker above
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    Image.fromarray(ramp[::-1, ::-1]).save('turned.png', exif=exif)
+    Image.fromarray(ramp.astype(np.uint16) * 257).save('deep.png')
+    Image.fromarray(ramp).save('plain.png')
+    plain, *others = (
+        read_picture(f'{name}.png', config, (90, 70)) for name in ('plain', 'turned', 'deep')
+    )
+    for other in others:
+        assert (other - plain).abs().max() <= 1
+
+
 def test_runs_are_drawn_on_one_plot():
     for name in ('first', 'second'):
         log = Path(name) / 'vis_data' / 'scalars.json'
@@ -109,7 +127,7 @@ MISTAKES = {
     ),
     'text': (
         ['features', 'hamsa.py', '--image', 'no_picture.png', *OUT],
-        'no_picture.png cannot be read: it is no picture',
+        'no_picture.png is no picture that Pillow can read',
     ),
     'small': (['activations', 'hamsa.py', '--size', '0', *OUT], 'at least 1 px, got 0'),
     'unwritable': (

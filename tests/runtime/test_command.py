@@ -77,10 +77,10 @@ def test_pictures_are_drawn_and_described(name, exported, run, folder):
     assert said['picture'] == 'a.png' and said['size'] == [64, 96]
     key = dict(instances='masks', segments='areas', classes='top')[name]
     assert said[key]
-    drawn = np.asarray(Image.open('made/a.png'))
+    drawn = np.asarray(Image.open('made/a_found.png'))
     assert drawn.shape == (64, 96, 3) and (drawn != scene(64, 96)).any()
     files = {path.name for path in Path('made').iterdir()}
-    assert files == {'a.png'} | ({'a_labels.png'} if name == 'segments' else set())
+    assert files == {'a_found.png'} | ({'a_labels.png'} if name == 'segments' else set())
     code, printed, _ = run(exported(name).file, 'a.png', 'a.png')
     assert code == 0 and len(printed) == 2 and printed[0].startswith('a.png: ')
 
@@ -112,6 +112,7 @@ BAD = {
     'no numbers': (dict(mean=['a', 'b', 'c']), 'mean has not three numbers'),
     'something more': (dict(colour='red'), "unexpected keyword argument 'colour'"),
     'a backbone': (dict(task='features'), 'holds a backbone alone'),
+    'another task': (dict(task='detection'), 'gives logits, and its description says'),
 }
 
 
@@ -135,7 +136,9 @@ MISTAKES = {
     'no picture': (('words.png',), 'words.png is no picture'),
     'no such picture': (('b.png',), 'b.png cannot be read: No such file'),
     'no engine': (('a.png', '--engine', 'tea'), "invalid choice: 'tea'"),
-    'onto a file': (('a.png', '--out', 'words.png'), 'words.png/a.png cannot be written'),
+    'onto a file': (('a.png', '--out', 'words.png'), 'words.png/a_found.png cannot be written'),
+    'a score of no kind': (('a.png', '--score', 'nan'), 'must be from 0 to 1, not nan'),
+    'no slice': (('a.png', '--slice', 0), 'slices are for detectors'),
     'slices of a classifier': (('a.png', '--slice', 64), 'slices are for detectors'),
 }
 
@@ -146,6 +149,25 @@ def test_a_mistake_is_one_line(case, exported, run):
     code, _, complained = run(exported('classes').file, *argv)
     assert code == 2 and len(complained) == 1
     assert words in complained[0]
+
+
+def test_a_broken_picture_does_not_keep_the_others_back(exported, run):
+    code, printed, complained = run(exported('classes').file, 'words.png', 'a.png')
+    assert code == 2
+    assert [line.partition(':')[0] for line in printed] == ['a.png']
+    assert len(complained) == 1 and 'words.png' in complained[0]
+
+
+def test_a_picture_is_never_drawn_over(exported, run, folder):
+    """Neither the drawn one, nor one that is called as a drawing would be."""
+    whole = Path('a.png').read_bytes()
+    Path('a_found.png').write_bytes(whole)
+    assert run(exported('classes').file, 'a.png', '--out', '.')[0] == 0
+    assert Path('a.png').read_bytes() == whole
+    Path('a_found.png').write_bytes(whole)
+    code, _, complained = run(exported('classes').file, 'a_found.png', 'a.png', '--out', '.')
+    assert code == 2 and 'a_found.png is one of the pictures' in complained[0]
+    assert Path('a_found.png').read_bytes() == whole
 
 
 def test_a_file_that_is_not_ours_says_so(exported, run):
