@@ -105,19 +105,22 @@ class Comparison:
 
 
 def _matched(own: Sequence[Tensor], found: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """Rows of both that are one detection: the nearest of a label, within the tolerances."""
-    boxes, other_boxes = own[0].numpy(), found[0].numpy()
+    """Rows of both that are one detection: of one label, within the tolerances, and of the nearest
+    mask where there are masks, since queries often have one box and one score, else the nearest
+    box."""
+    boxes, scores, labels, *others = (each.numpy() for each in found)
     pairs: list[tuple[int, int]] = []
-    free = np.ones(len(other_boxes), bool)
-    for row, box in enumerate(boxes):
-        fits = free & (found[2] == own[2][row]).numpy()
-        fits &= ((found[1] - own[1][row]).abs() < TOLERANCE).numpy()
-        if fits.any():
-            distances = np.where(fits, np.abs(other_boxes - box).max(1), np.inf)
-            nearest = int(distances.argmin())
-            if distances[nearest] < TOLERANCES['boxes']:
-                free[nearest] = False
-                pairs.append((row, nearest))
+    free = np.ones(len(boxes), bool)
+    for row, (box, score, label, *rest) in enumerate(zip(*(each.numpy() for each in own))):
+        distances = np.abs(boxes - box).max(1)
+        fits = free & (labels == label) & (np.abs(scores - score) < TOLERANCE)
+        candidates = np.flatnonzero(fits & (distances < TOLERANCES['boxes']))
+        if len(candidates):
+            for mask, masks in zip(rest, others):
+                distances[candidates] = [np.abs(masks[one] - mask).mean() for one in candidates]
+            nearest = int(candidates[distances[candidates].argmin()])
+            free[nearest] = False
+            pairs.append((row, nearest))
     return pairs
 
 

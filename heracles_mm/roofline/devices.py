@@ -29,6 +29,9 @@ class Device:
             back, from the nearest cache to memory, whose bytes are infinite.
         launch: seconds that each kernel or, on a CPU, operator costs beyond its work.
         is_cuda: whether operators are those of CUDA.
+        new_memory: (bytes, bytes per second): how fast blocks of at most so many bytes are made
+            ready to be written to, beyond the writing itself; empty where they are kept, as CUDA's
+            are.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Device:
     memory: tuple[tuple[float, float], ...]
     launch: float
     is_cuda: bool
+    new_memory: tuple[tuple[float, float], ...] = ()
 
     def rate(self, kind: str, dtype: torch.dtype) -> float:
         """Operations per second; complex numbers are pairs of real ones."""
@@ -46,6 +50,10 @@ class Device:
     def bandwidth(self, distance: float) -> float:
         """Bytes per second of data that lie so many bytes back."""
         return next(speed for reach, speed in self.memory if distance <= reach)
+
+    def allocation(self, size: float) -> float:
+        """Seconds until a new block of so many bytes can be written to."""
+        return next((size / speed for reach, speed in self.new_memory if size <= reach), 0.0)
 
 
 def _gpu(
@@ -57,7 +65,7 @@ def _gpu(
     tensor = {dtype: rate * 1e12 for dtype, rate in matrix.items()}
     products = ordinary | {dtype: rate for dtype, rate in tensor.items() if dtype != 'tf32'}
     convolutions = products | {'float32': tensor.get('tf32', vector * 1e12)}
-    rates = dict(matmul=products, attention=products, conv=convolutions)
+    rates = dict(matmul=products, small=products, attention=products, conv=convolutions)
     rates |= dict.fromkeys(('depthwise', 'fft'), ordinary)
     return Device(name, source, rates, ((math.inf, bandwidth * 1e12),), EAGER_LAUNCH, is_cuda=True)
 
@@ -123,12 +131,17 @@ def device_of(text: str) -> Device:
 
 def write_device(path: Path, device: Device) -> None:
     """To JSON; a level without end has null bytes."""
-    memory = [(None if math.isinf(reach) else reach, speed) for reach, speed in device.memory]
-    path.write_text(json.dumps({**asdict(device), 'memory': memory}, indent=1) + '\n')
+    levels = {
+        name: [(None if math.isinf(reach) else reach, speed) for reach, speed in found]
+        for name, found in (('memory', device.memory), ('new_memory', device.new_memory))
+    }
+    path.write_text(json.dumps({**asdict(device), **levels}, indent=1) + '\n')
 
 
 def read_device(path: Path) -> Device:
     fields = json.loads(path.read_text())
-    levels = fields.pop('memory')
-    memory = tuple((math.inf if reach is None else reach, speed) for reach, speed in levels)
-    return Device(**fields, memory=memory)
+    levels = {
+        name: tuple((math.inf if reach is None else reach, speed) for reach, speed in found)
+        for name, found in ((name, fields.pop(name)) for name in ('memory', 'new_memory'))
+    }
+    return Device(**fields, **levels)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from heracles_mm.roofline.devices import GRAPH_LAUNCH, Device
-from heracles_mm.roofline.launches import Access, Launch
+from heracles_mm.roofline.launches import PER_ELEMENT, Access, Launch
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,17 @@ def in_a_graph(device: Device) -> Device:
 
 def seconds_of(launches: Sequence[Launch], device: Device) -> list[float]:
     """Of each launch: the longer of its operations at the peak rate of their kind and dtype and its
-    bytes at the memory's, and what its kernels cost to launch."""
+    bytes at the memory's, what new memory costs, and what its kernels cost to launch."""
     reach = _Reach(launches)
     times = []
+    known: set[int] = set()
     for launch in launches:
+        known.update(buffer for buffer, _ in launch.reads)
+        anew = sum(device.allocation(size) for buffer, size in launch.writes if buffer not in known)
+        known.update(buffer for buffer, _ in launch.writes)
         moved = sum(size / device.bandwidth(back) for size, back in reach.of(launch))
         work = launch.operations / device.rate(launch.kind, launch.dtype)
-        times.append(max(work, moved) + launch.kernels * device.launch)
+        times.append(max(work, moved) + anew + launch.kernels * device.launch)
     return times
 
 
@@ -55,8 +59,8 @@ def shares(
 
 
 def operations(launch: Launch) -> int:
-    """Multiplications and additions: elements of special functions are none."""
-    return 0 if launch.kind == 'special' else launch.operations
+    """Multiplications and additions: elements are none."""
+    return 0 if launch.kind in PER_ELEMENT else launch.operations
 
 
 class _Reach:

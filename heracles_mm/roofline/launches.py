@@ -15,14 +15,19 @@ from heracles_mm.counting.operators import FORMULAS
 
 KINDS = {
     'matmul': 'matrix products',
+    'small': 'batches of small matrix products',
     'conv': 'convolutions',
     'depthwise': 'grouped convolutions',
     'attention': 'attention',
     'fft': 'FFTs',
     'special': 'exponentials, roots and their like',
+    'copy': 'copies into another order',
     'simple': 'everything else',
 }
 """Kind -> what it holds. ``'simple'`` is limited by memory alone, everywhere."""
+
+PER_ELEMENT = ('special', 'copy')
+"""Kinds without multiplications and additions: their operations are elements."""
 
 Access = tuple[int, int]
 """A buffer, by a number of its own, and the bytes of it that are read or written."""
@@ -38,7 +43,7 @@ class Launch:
             gradient it is.
         kind: one of :data:`KINDS`.
         dtype: in which it computes.
-        operations: two to each multiply-add, one to each element of kind ``'special'``.
+        operations: two to each multiply-add, one to each element of kinds ``PER_ELEMENT``.
         kernels: that a GPU runs for it.
         reads, writes: what of which buffer.
         fusible: whether a compiler makes one kernel of it and its neighbours.
@@ -62,6 +67,10 @@ class Launch:
 aten = torch.ops.aten
 OPERATIONS = FlopCounterMode(display=False, custom_mapping=FORMULAS).flop_registry
 PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm}
+SMALL = 64
+"""A side of matrices below which each product of a batch is a small one."""
+
+COPIES = {aten.clone, aten.copy_, aten._to_copy}
 SPECIAL = {
     *(aten.gelu, aten.silu, aten.sigmoid, aten.hypot, aten.exp, aten.tanh, aten.sqrt, aten.rsqrt),
     *(aten.gelu_, aten.silu_, aten.sigmoid_, aten._softmax, aten.gelu_backward, aten.silu_backward),
@@ -91,11 +100,15 @@ STEP_TENSORS, STEP_NUMBERS = 36, 320 * 65536
 """What one kernel of a fused optimizer takes: MultiTensorApply.cuh, with four lists of tensors."""
 
 
-def kind_of(operator: Any, args: tuple) -> str:
+def kind_of(operator: Any, args: tuple, out: Any) -> str:
     """The kind of work of an operator (an overload packet of aten) with these arguments."""
     name = operator.__name__
     if operator in PRODUCTS:
-        return 'matmul'
+        first, second = args[-2:]
+        is_small = first.dim() == 3 and min(*first.shape[1:], second.shape[2]) < SMALL
+        return 'small' if is_small else 'matmul'
+    if operator in COPIES:
+        return 'copy' if _order(args[operator is aten.copy_]) != _order(out) else 'simple'
     if name.startswith('convolution'):
         groups = args[9] if name == 'convolution_backward' else args[8]
         return 'conv' if groups == 1 else 'depthwise'
@@ -105,11 +118,17 @@ def kind_of(operator: Any, args: tuple) -> str:
     return 'special' if operator in SPECIAL else 'simple'
 
 
-def operations_of(operator: Any, args: tuple, kwargs: dict, out: Any) -> int:
+def _order(x: Tensor) -> list[int]:
+    """The axes as they lie in memory, those of one element and repeated ones left out."""
+    axes = [axis for axis in range(x.dim()) if x.shape[axis] > 1 and x.stride(axis)]
+    return sorted(axes, key=x.stride, reverse=True)
+
+
+def operations_of(kind: str, operator: Any, args: tuple, kwargs: dict, out: Any) -> int:
     """Operations of one call, as :mod:`heracles_mm.counting` counts them."""
     if operator in OPERATIONS:
         return OPERATIONS[operator](*args, **kwargs, out_val=out)
-    if operator in SPECIAL:
+    if kind in PER_ELEMENT:
         return max(tensor.numel() for tensor in tensors_of(out))
     return 0
 

@@ -1,4 +1,4 @@
-"""The peaks of the CPU at hand, by one large call of each kind of work."""
+"""The peaks of the CPU at hand, by one call of each kind of work."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -33,22 +33,26 @@ def measure(budget: Budget, on_progress: Progress) -> Device:
         for kind, dtype, call in _calls():
             seconds = fastest(f'{kind}, {dtype}', call)
             rates.setdefault(kind, {})[dtype] = _operations(call) / seconds
-        memory = []
+        memory, new_memory = [], []
         for size in LEVELS:
             count = max(1, LEVELS[-1] // 16 // size)  # long enough for the clock
-            seconds = fastest(f'{size} bytes', _repeat(torch.zeros(size // 4), count))
-            memory.append((float(size), 2 * size * count / seconds))
-        launch = fastest('launch', _repeat(torch.zeros(1), 1000)) / 1000
-    memory[-1] = (math.inf, memory[-1][1])
+            x = torch.zeros(size // 4)
+            kept = fastest(f'{size} bytes', _repeat(x.add_, count))
+            made = fastest(f'{size} bytes anew', _repeat(x.add, count))
+            memory.append((float(size), 2 * size * count / kept))
+            new_memory.append((float(size), size * count / max(made - kept, 1e-9)))
+        launch = fastest('launch', _repeat(torch.zeros(1).add_, 1000)) / 1000
+    for levels in (memory, new_memory):
+        levels[-1] = (math.inf, levels[-1][1])
     about = environment(torch.device('cpu'))
     source = f'measured on {about["cpu"]}, {about["threads"]} threads, torch {about["torch"]}'
-    return Device('cpu', source, rates, tuple(memory), launch, is_cuda=False)
+    return Device('cpu', source, rates, tuple(memory), launch, False, tuple(new_memory))
 
 
-def _repeat(x: Tensor, count: int) -> Call:
+def _repeat(add: Callable[[int], Tensor], count: int) -> Call:
     def call() -> None:
         for _ in range(count):
-            x.add_(1)
+            add(1)
 
     return call
 
@@ -59,12 +63,16 @@ def _calls() -> Iterator[tuple[str, str, Call]]:
     for name, dtype in DTYPES.items():
         draw = partial(torch.randn, dtype=dtype)
         yield 'matmul', name, matmul(dtype, cpu)[0]
+        windows = draw(1536, 49, 32)
+        yield 'small', name, partial(torch.bmm, windows, windows.mT)
         x, dense = draw(8, 56, 56, 64).permute(0, 3, 1, 2), draw(64, 64, 3, 3)
         yield 'conv', name, partial(F.conv2d, x, dense, padding=1)
         wide, each = draw(1, 56, 56, 512).permute(0, 3, 1, 2), draw(512, 1, 3, 3)
         yield 'depthwise', name, partial(F.conv2d, wide, each, padding=1, groups=512)
         q = draw(8, 8, 784, 32)
         yield 'attention', name, partial(F.scaled_dot_product_attention, q, q, q)
+        heads = draw(64, 49, 3, 3, 32).permute(2, 0, 3, 1, 4)
+        yield 'copy', name, heads.contiguous
         hidden = draw(56, 56, 64)
         yield 'special', name, partial(F.gelu, hidden)
     maps = torch.randn(8, 3136, 64)

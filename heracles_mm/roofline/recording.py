@@ -161,14 +161,14 @@ class Recorder(TorchDispatchMode):
         writes = self._sizes(written)
         if moved:
             writes = (*writes, (writes[0][0], moved))
-        kind = kind_of(operator, args)
+        kind = kind_of(operator, args, out)
         self.launches.append(
             Launch(
                 name=operator.__name__,
                 module=place,
                 kind=kind,
                 dtype=(inputs or outputs)[0].dtype,
-                operations=operations_of(operator, args, kwargs, out),
+                operations=operations_of(kind, operator, args, kwargs, out),
                 kernels=kernels,
                 reads=self._sizes(read),
                 writes=writes,

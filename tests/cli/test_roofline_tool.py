@@ -82,7 +82,7 @@ def cpu(tmp_path, monkeypatch):
 
 
 def test_peaks_of_this_cpu_and_the_comparison_with_a_measurement(capsys, cpu, tmp_path):
-    kinds = {'matmul', 'conv', 'depthwise', 'attention', 'special', 'fft'}
+    kinds = {'matmul', 'small', 'copy', 'conv', 'depthwise', 'attention', 'special', 'fft'}
     assert set(json.loads(cpu.read_text())['rates']) == kinds
     assert 'measured on' in capsys.readouterr().out
 

@@ -157,6 +157,17 @@ def test_the_order_of_equal_scores_is_nobodys():
     assert compare(found_in(*OWN), found_in(OWN[0], OWN[2], OWN[1])) is None
 
 
+def test_objects_of_one_box_and_score_are_told_by_their_masks():
+    """As queries of random weights often are."""
+    masks = torch.tensor([[[0.1, 0.9]], [[0.9, 0.1]]])
+    own, found = ((*found_in((10, 0.5, 0), (10, 0.5, 0)), each) for each in (masks, masks.flip(0)))
+    comparison = Comparison(('boxes', 'scores', 'labels', 'masks'))
+    comparison.add_detections(own, [own], found, 0.05, 100)
+    assert comparison.fault() is None
+    comparison.add_detections(own, [own], (*found[:3], masks + 0.01), 0.05, 100)
+    assert 'its masks differ' in comparison.fault()
+
+
 def test_what_is_cut_off_by_a_rounding_may_be_on_either_side():
     edge = (40, 0.05005, 0)
     assert compare(found_in(*OWN, edge), found_in(*OWN)) is None

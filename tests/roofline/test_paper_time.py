@@ -1,6 +1,7 @@
 """From launches to seconds: the roofline's formula, its caches, and what fusing saves."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -40,6 +41,16 @@ def launch(name='add', reads=(), writes=(), operations=0, dtype=torch.float32, k
 def test_the_longer_of_work_and_memory_and_the_launch(operations, dtype, size, seconds):
     each = launch('mm', writes=((1, size),), operations=operations, dtype=dtype)
     assert seconds_of([each], DEVICE) == [pytest.approx(seconds)]
+
+
+def test_new_memory_costs_and_what_is_written_to_again_does_not():
+    device = replace(DEVICE, new_memory=((50, 10.0), (math.inf, 1.0)))
+    large, small = launch(writes=((1, 90),)), launch(writes=((2, 40),))
+    plain = seconds_of([large, small, large, small], DEVICE)
+    extra = [
+        b - a for a, b in zip(plain, seconds_of([large, small, large, small], device), strict=True)
+    ]
+    assert extra == [pytest.approx(90), pytest.approx(4), 0, 0]
 
 
 def test_what_was_touched_lately_is_in_the_cache():
