@@ -33,12 +33,14 @@ logger = logging.getLogger(__name__)
 
 __all__: list[str] = []  # filled by register_model
 
-NAMES: dict[str, tuple[type[Heracles | Hamsa], str, dict[str, Any]]] = {
+Options = tuple[type[Heracles | Hamsa], str, dict[str, Any]]
+
+NAMES: dict[str, Options] = {
     f'{family.__name__.lower()}_{arch}': (family, arch, {})
     for family in (Heracles, Hamsa)
     for arch in ARCHS
 }
-IMAGENETTE = {  # as configs/*_nano_imagenette.py
+IMAGENETTE: dict[str, Options] = {  # as configs/*_nano_imagenette.py
     'heracles_nano_imagenette': (Heracles, 'nano', dict(spectral_stages=2, img_size=128)),
     'hamsa_nano_imagenette': (Hamsa, 'nano', dict(img_size=128)),
 }

@@ -25,8 +25,8 @@ def indices_findings(cfg: Config, stage: str, option: str, dataset: Any) -> Iter
     metrics = category_metrics(cfg, stage) if stage != 'train' else []
     if metrics and dataset._indices is not None:
         yield Odd(
-            f'{option}.indices leaves pictures out, and {metrics[0].type} counts every object of '
-            'them as missed: for the AP of a part give data set and evaluator a file of that part '
+            f'{option}.indices leaves pictures out, and {metrics[0]["type"]} counts every object '
+            'of them as missed: for the AP of a part give data set and evaluator a file of that part '
             'alone (tools/prepare_data.py coco-subset)'
         )
 

@@ -140,8 +140,7 @@ def write_device(path: Path, device: Device) -> None:
 
 def read_device(path: Path) -> Device:
     fields = json.loads(path.read_text())
-    levels = {
-        name: tuple((math.inf if reach is None else reach, speed) for reach, speed in found)
-        for name, found in ((name, fields.pop(name)) for name in ('memory', 'new_memory'))
-    }
-    return Device(**fields, **levels)
+    for name in ('memory', 'new_memory'):
+        levels = ((math.inf if reach is None else reach, speed) for reach, speed in fields[name])
+        fields[name] = tuple(levels)
+    return Device(**fields)
