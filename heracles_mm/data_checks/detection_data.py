@@ -26,8 +26,8 @@ def indices_findings(cfg: Config, stage: str, option: str, dataset: Any) -> Iter
     if metrics and dataset._indices is not None:
         yield Odd(
             f'{option}.indices leaves pictures out, and {metrics[0]["type"]} counts every object '
-            'of them as missed: for the AP of a part give data set and evaluator a file of that part '
-            'alone (tools/prepare_data.py coco-subset)'
+            'of them as missed: for the AP of a part give data set and evaluator a file of that '
+            'part alone (tools/prepare_data.py coco-subset)'
         )
 
 
