@@ -37,6 +37,7 @@ def finder(task='detection', masks=True):
         return [boxes, scores, np.zeros(len(boxes), np.int64), *shares]
 
     names = ('boxes', 'scores', 'labels', 'masks')[: 4 if masks else 3]
+    names = names if task == 'detection' else ('logits',)
     return Model.of(Graph(run, {'image': [1, 3, SIDE, SIDE], 'size': [2]}, names, {}), about)
 
 
