@@ -28,7 +28,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f'must be from 0 to 1, not {text}')
     return value
@@ -81,7 +84,8 @@ def _run(args: argparse.Namespace) -> int:
                 images['labels'] = Image.fromarray(result.labels)
             for what, image in images.items():
                 path = args.out / f'{shown.strip("/_")}_{what}.png'
-                if path.exists() and any(path.samefile(one) for one in args.pictures):
+                sources = filter(os.path.exists, args.pictures)
+                if path.exists() and any(map(path.samefile, sources)):
                     raise UserError(f'{path} is one of the pictures: choose another --out')
                 save(image, path)
         if args.json:

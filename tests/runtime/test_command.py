@@ -32,6 +32,7 @@ def run(capsys):
     """Run the command line and return (exit code, lines of stdout, lines of stderr)."""
 
     def of(*argv):
+        capsys.readouterr()  # what an export said that this test was the first to need
         code = main([str(word) for word in argv])
         printed, complained = capsys.readouterr()
         return code, printed.splitlines(), complained.splitlines()
@@ -137,6 +138,7 @@ MISTAKES = {
     'no such picture': (('b.png',), 'b.png cannot be read: No such file'),
     'no engine': (('a.png', '--engine', 'tea'), "invalid choice: 'tea'"),
     'onto a file': (('a.png', '--out', 'words.png'), 'words.png/a_found.png cannot be written'),
+    'a score in words': (('a.png', '--score', 'high'), 'must be from 0 to 1, not high'),
     'a score of no kind': (('a.png', '--score', 'nan'), 'must be from 0 to 1, not nan'),
     'no slice': (('a.png', '--slice', 0), 'slices are for detectors'),
     'slices of a classifier': (('a.png', '--slice', 64), 'slices are for detectors'),
@@ -168,6 +170,8 @@ def test_a_picture_is_never_drawn_over(exported, run, folder):
     code, _, complained = run(exported('classes').file, 'a_found.png', 'a.png', '--out', '.')
     assert code == 2 and 'a_found.png is one of the pictures' in complained[0]
     assert Path('a_found.png').read_bytes() == whole
+    code, printed, complained = run(exported('classes').file, 'a.png', 'b.png', '--out', '.')
+    assert code == 2 and len(printed) == 1 and 'b.png cannot be read' in complained[0]
 
 
 def test_a_file_that_is_not_ours_says_so(exported, run):
