@@ -7,7 +7,8 @@ A run is tools/train.py in a process of its own, with a config of ours or, for a
 benchmarks/peers. It leaves one file, benchmarks/results/TASK_MODEL_SEED.json: scores, curve,
 seconds, machine, parameters, multiply-adds, command and commit. What has its file is left out, and
 a run that was stopped goes on at its last checkpoint in --work-dir. A task that starts from the
-weights of Imagenette takes them from the run of 20 epochs of the same model and seed there.
+weights of Imagenette takes them from the run of 20 epochs of the same model and seed there, else
+those that come with this package.
 COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made, the others are as in
 docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
 """
@@ -25,6 +26,7 @@ import torch
 from common import log, options
 
 from heracles_mm.benchmark.machine import environment
+from heracles_mm.checkpoints.shipped import SCHEME, shipped_weights
 from heracles_mm.visualization import read_scalars
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,20 +101,22 @@ def tool(name: str, *args: object, output: Path | None = None) -> str:
 
 
 def run(
-    task: Task, config: str, seed: int, folder: Path, start: Path | None = None, /, **about: str
+    task: Task, config: str, seed: int, folder: Path, start: str = '', /, **about: str
 ) -> dict[str, Any]:
     """Train what is left to train of a run in ``folder``, and return its results.
 
     Args:
-        start: the folder of the run whose backbone this one starts from.
+        start: address of the weights from which the backbone starts.
         about: the first entries of the results.
     """
     shown = [f'randomness.seed={seed}', *task.changes]
     settings = [os.path.expandvars(setting) for setting in shown]
     pretrained = []
     if start:
-        init = {'type': 'Pretrained', 'prefix': 'backbone.', 'checkpoint': last_checkpoint(start)}
+        init = {'type': 'Pretrained', 'prefix': 'backbone.', 'checkpoint': start}
         pretrained = [f'model.backbone.init_cfg.{key}={value}' for key, value in init.items()]
+    if shipped := start.startswith(SCHEME):  # which every user has
+        shown += pretrained
     begun = ['--resume'] if (folder / 'last_checkpoint').exists() else []
     precision = ['--amp'] if task.amp else []
     command = [config, '--work-dir', folder, *begun, *precision, '--cfg-options']
@@ -143,7 +147,7 @@ def run(
         'shape': task.shape,
         'machine': environment(torch.device('cuda' if torch.cuda.is_available() else 'cpu')),
         'command': ' '.join([called, config, *precision, '--cfg-options', *shown]),
-        'starts_from': task.after,
+        'starts_from': start if shipped else task.after,
         'commit': subprocess.check_output(['git', 'rev-parse', 'HEAD'], text=True).strip(),
         'date': f'{datetime.now():%Y-%m-%d}',
     }
@@ -172,6 +176,13 @@ def found(scalars: Path, measure: str) -> list[tuple[int, float]]:
     return read_scalars(scalars, measure) if measure in scalars.read_text() else []
 
 
+def weights(work_dir: Path, after: str, model: str, seed: int) -> str:
+    """Address of what a run left there, else of what comes with the package."""
+    folder, name = work_dir / f'{after}_{model}_{seed}', f'{model}_imagenette'
+    shipped = name in shipped_weights() and not folder.exists()
+    return SCHEME + name if shipped else str(last_checkpoint(folder))
+
+
 def last_checkpoint(folder: Path) -> Path:
     return folder / Path((folder / 'last_checkpoint').read_text()).name
 
@@ -194,7 +205,7 @@ def main() -> None:
         for seed in args.seeds:
             for model in (one for one in args.models if one in task.models):
                 key, config = f'{name}_{model}_{seed}', config_of(name, model)
-                start = args.work_dir / f'{task.after}_{model}_{seed}' if task.after else None
+                start = weights(args.work_dir, task.after, model, seed) if task.after else ''
                 file, folder = args.results / f'{key}.json', args.work_dir / key
                 os.environ['PEER'] = model
                 keep(file, task, config, seed, folder, start, task=name, model=model)
