@@ -137,11 +137,12 @@ def measured(name: str, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def table(found: list[dict[str, Any]]) -> Iterator[str]:
-    """Its lines, and one about the machines."""
+    """Its lines, and one about each machine."""
+    machines = sorted({on(one['machine']) for one in found})
     sizes = [way for way in WAYS if way != 'any size']  # which is as large as the fixed one
     heads = ['model', 'px', 'difference', *(f'MB, {way}' for way in sizes)]
     heads += [f'time, {way}' for way in (*WAYS, 'OpenVINO')]
-    heads += ['eager ms']
+    heads += ['eager ms', 'machine']
     yield '| ' + ' | '.join(heads) + ' |'
     yield '|---' * len(heads) + '|'
     for one in found:
@@ -156,9 +157,12 @@ def table(found: list[dict[str, Any]]) -> Iterator[str]:
         times = [latency.get(way) for way in (*WAYS, 'OpenVINO')]
         cells += [f'{time:.2f}' if time else '' for time in times]
         cells += [f'{fixed["milliseconds"]["eager"]:.0f}' if fixed['milliseconds'] else '']
+        cells += [f'{machines.index(on(one["machine"])) + 1}']
         yield '| ' + ' | '.join(cells) + ' |'
     yield ''
-    yield f'{"; ".join(sorted({on(one["machine"]) for one in found}))}; batch 1, random weights.'
+    yield 'Batch 1, random weights. Machines:'
+    yield ''
+    yield from (f'{i}. {machine}' for i, machine in enumerate(machines, 1))
 
 
 def on(machine: dict[str, Any]) -> str:
