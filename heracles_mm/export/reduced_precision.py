@@ -8,6 +8,7 @@ a picture (float16 counts whole pixels from 1024 on), and all between the layers
 import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,11 @@ def reduce(path: Path, precision: str, calibration: Iterable[Feed] = ()) -> None
 
 
 def _quantised(path: Path, kept: list[str], calibration: Iterable[Feed]) -> Any:
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+    """As onnxruntime's ``quantize_static``, which keeps all maps of a picture until its end."""
+    from onnxruntime import ExecutionOrder, GraphOptimizationLevel, InferenceSession, SessionOptions
+    from onnxruntime.quantization import CalibrationDataReader, QDQQuantizer, QuantType
+    from onnxruntime.quantization.calibrate import create_calibrator
+    from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
@@ -83,24 +87,33 @@ def _quantised(path: Path, kept: list[str], calibration: Iterable[Feed]) -> Any:
             return feed
 
     reader = Reader()
-    target = path.with_suffix('.int8.onnx')
-    try:
-        quantize_static(
-            path,
-            target,
-            reader,
-            op_types_to_quantize=QUANTISED,
-            nodes_to_exclude=kept,
-            per_channel=True,
-            reduce_range=True,  # 7 bits, or older processors' sums of products overflow
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            extra_options={'MatMulConstBOnly': True},  # weights, not attention's products
+    options = SessionOptions()
+    options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.execution_order = ExecutionOrder.PRIORITY_BASED  # a tensor is measured where it is made
+    with TemporaryDirectory() as folder:
+        calibrator = create_calibrator(path, QUANTISED, str(Path(folder) / 'measuring.onnx'))
+        calibrator.infer_session = InferenceSession(
+            calibrator.augmented_model_path, options, providers=['CPUExecutionProvider']
         )
-    except ValueError:
-        if not reader.count:
-            raise UserError(
-                'int8 needs pictures to calibrate on: name a folder of them, --calibration FOLDER'
-            ) from None
-        raise
-    return onnx.load(target)
+        try:
+            calibrator.collect_data(reader)
+        except ValueError:
+            if not reader.count:
+                raise UserError(
+                    'int8 needs pictures to calibrate on: name a folder of them, '
+                    '--calibration FOLDER'
+                ) from None
+            raise
+    quantizer = QDQQuantizer(
+        load_model_with_shape_infer(path),
+        per_channel=True,
+        reduce_range=True,  # 7 bits, or older processors' sums of products overflow
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=calibrator.compute_data(),
+        nodes_to_quantize=[],
+        nodes_to_exclude=kept,
+        op_types_to_quantize=QUANTISED,
+        extra_options={'MatMulConstBOnly': True},  # weights, not attention's products
+    )
+    return quantizer.quantize_model()
