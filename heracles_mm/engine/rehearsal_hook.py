@@ -15,7 +15,7 @@ from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.optim import ReduceOnPlateauParamScheduler
 from mmengine.registry import HOOKS
-from mmengine.runner import EpochBasedTrainLoop, FlexibleRunner, Runner, ValLoop
+from mmengine.runner import EpochBasedTrainLoop, FlexibleRunner, Runner, ValLoop, autocast
 from torch.utils._pytree import tree_leaves
 
 from heracles_mm.data_checks import CheckDataHook
@@ -101,7 +101,7 @@ def _rehearse(runner: Runner, model: Any) -> dict[str, Any] | None:
     model.eval()
     _keep_every_box(model)
     batch = _batch(runner, 'val')
-    with torch.no_grad(), runner.optim_wrapper.optim_context(model):
+    with torch.no_grad(), autocast(enabled=getattr(runner.val_loop, 'fp16', False)):
         samples = [s.to_dict() if hasattr(s, 'to_dict') else s for s in model.val_step(batch)]
     if type(runner.val_loop) is not ValLoop or type(runner.val_evaluator) is not Evaluator:
         return None  # others may name metrics anew, or divide the data among them

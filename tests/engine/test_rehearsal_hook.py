@@ -94,6 +94,17 @@ class Scaled(Net):
         return super().forward([self.scale * one for one in inputs], count, mode)
 
 
+@MODELS.register_module('RehearsedKinds')
+class Kinds(Net):
+    """It notes the kind of numbers that each mode gives, on a list that its copies share."""
+
+    noted = []
+
+    def forward(self, inputs, count, mode='tensor'):
+        self.noted.append((mode, self.layers(torch.stack(inputs)).dtype))
+        return super().forward(inputs, count, mode)
+
+
 @MODELS.register_module('RehearsedBatch')
 class Batch(Net):
     """It needs two pictures of a batch, as a BatchNorm of single values does."""
@@ -177,6 +188,19 @@ def test_what_would_fail_later_fails_before_the_first_step(mode, tmp_path):
     with pytest.raises(ZeroDivisionError, match=f'in {mode}'):
         run.train()
     assert run.iter == run.model.calls == 0
+
+
+def test_evaluation_is_rehearsed_in_the_numbers_of_the_run(tmp_path, monkeypatch):
+    """With mixed precision steps are in bfloat16, evaluation in float32: mmdet rounds boxes of
+    bfloat16 to places beyond the picture, and raises."""
+    seen = []
+    for hook in (False, True):
+        monkeypatch.setattr(Kinds, 'noted', [])
+        more = {'optim_wrapper.type': 'CpuAmpOptimWrapper'}
+        model = {'type': 'RehearsedKinds'}
+        runner(tmp_path / f'{hook}', hook=hook, model=model, more=more).train()
+        seen.append(set(Kinds.noted))
+    assert seen[0] == seen[1] == {('loss', torch.bfloat16), ('predict', torch.float32)}
 
 
 def test_a_metric_that_nobody_gives_is_named_with_those_that_are(tmp_path):
