@@ -53,7 +53,7 @@ class Comparison:
                 self._raise(self.largest, name, expected.abs().max())
                 self._raise(self.differences, name, (expected - value).abs().max())
 
-    def add_noise(self, own: Iterable[Tensor], nudged: Iterable[Tensor]) -> None:
+    def excuse(self, own: Iterable[Tensor], nudged: Iterable[Tensor]) -> None:
         """Take note of what the model gives for a nudged batch."""
         for name, expected, value in zip(self.outputs, own, nudged, strict=True):
             self._raise(self.noise, name, (expected - value).abs().max())
@@ -61,22 +61,28 @@ class Comparison:
     def add_detections(
         self,
         own: Sequence[Tensor],
-        nudged: Iterable[Sequence[Tensor]],
         found: Sequence[Tensor],
         threshold: float,
         most: int,
     ) -> None:
-        """Compare what is found in one picture: boxes, scores, labels and perhaps masks.
+        """Compare what model and file find in one picture: boxes, scores, labels and perhaps masks.
 
         Args:
-            own, found: of the model and of the file.
-            nudged: of the model in the picture nudged in several ways.
             threshold, most: the least score of a detection, and how many there may be.
         """
         pairs = torch.tensor(_matched(own, found), dtype=torch.int64).reshape(-1, 2)
         self.detections = (self.detections or 0) + len(own[0])
         self.add([each[pairs[:, 0]] for each in own], [each[pairs[:, 1]] for each in found])
         self.unmatched += _alone(own, found, threshold, most)
+
+    def excuse_detections(
+        self,
+        own: Sequence[Tensor],
+        nudged: Iterable[Sequence[Tensor]],
+        threshold: float,
+        most: int,
+    ) -> None:
+        """Take note of what the model finds in a picture that is nudged in several ways."""
         self.undecided += max(len(_alone(own, each, threshold, most)) for each in nudged)
 
     def fault(self) -> str | None:
