@@ -189,6 +189,8 @@ def exported(
         if code := export_onnx.main([*map(str, words)]):
             sys.exit(code)
     report = json.loads(printed.getvalue().splitlines()[-1])
+    if report['detections'] == 0:
+        sys.exit(f'export_table: error: nothing of {row.config} was compared: lower its score_thr')
     return {key: value for key, value in report.items() if key not in ('out', 'description')}
 
 

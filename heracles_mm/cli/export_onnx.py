@@ -196,6 +196,12 @@ def _print(report: Report, name: str, out: Path, about: Description | None) -> N
         print(f'  {name} {difference:.1e} ({report.largest[name]:.3g})')
     if report.detections is not None:
         print(f'detections compared, all of them in both: {report.detections}')
+    if report.detections == 0:
+        print_line(
+            NAME,
+            'the model found nothing, so no box was compared: give a trained checkpoint, or '
+            'lower the score_thr of model.test_cfg (--cfg-options)',
+        )
     for precision, numbers in report.accuracy.items():
         words = ', '.join(f'{name} {value:.4g}' for name, value in numbers.items())
         print(f'accuracy in {precision}: {words}')

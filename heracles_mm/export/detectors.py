@@ -291,15 +291,18 @@ def _suppressed(found: Found, cfg: Any) -> Found:
 
     Boxes of other labels are moved out of each other's way as mmcv moves them, so that overlaps
     are rounded alike. The scores are sorted here and their ranks handed on: of equal scores the
-    first comes first, where runtimes differ.
+    first comes first, where runtimes differ. Two boxes outside every picture are kept last and
+    dropped: torchvision tells torch.export that at least two are kept.
     """
     from torchvision.ops import nms
 
     found = found.at(found.scores.sort(descending=True)[1])
     largest = torch.cat((found.boxes.flatten(), found.boxes.new_zeros(1))).max()
     moved = found.boxes + (found.labels.to(found.boxes) * (largest + 1))[:, None]
-    ranks = -torch.arange(found.scores.shape[0]).to(found.scores)
-    return found.at(nms(moved, ranks, cfg.nms.iou_threshold)[: cfg.max_per_img])
+    outside = moved.new_tensor([[-2.0, -2, -1, -1], [-4, -4, -3, -3]])
+    ranks = -torch.arange(moved.shape[0] + 2).to(moved)
+    kept = nms(torch.cat((moved, outside)), ranks, cfg.nms.iou_threshold)
+    return found.at(kept[:-2][: cfg.max_per_img])
 
 
 def _pooled(pool: Any, features: Sequence[Tensor], boxes: Tensor) -> Tensor:

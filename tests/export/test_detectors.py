@@ -95,6 +95,15 @@ def test_nothing_found_is_no_error(name):
     assert [output.shape for output in own] == [output.shape for output in found]
 
 
+@pytest.mark.parametrize('name', ['detector', 'retinanet'])
+def test_nothing_found_is_no_error_of_torchs_own_file(name, tmp_path):
+    """What torch.export takes for known of a number of boxes is asserted when the file runs."""
+    made = target(detector(name, score_thr=1.1), 'model')
+    options = ExportOptions((64, 64), format='torch_export')
+    report = export(made, options, tmp_path / 'd.pt2', pictures=[scene(64, 64)])
+    assert report.detections == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['cascade', 'atss'])
 def test_onnxruntime_finds_the_same(name, tmp_path):

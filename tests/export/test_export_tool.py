@@ -106,6 +106,18 @@ def test_a_model_without_a_backbone_is_refused():
         target(torch.nn.Linear(2, 2), 'backbone')
 
 
+def test_a_comparison_of_nothing_is_said(tool):
+    """Fresh weights find nothing above a trained model's threshold, so no box is alike."""
+    pytest.importorskip('mmdet')
+    nothing = 'model.test_cfg.rcnn.score_thr=1.1'
+    code, printed, complained = tool(
+        DETECTOR, '--what', 'model', '--out', 'd.pt2', '--shape', 64, 96, *FAST,
+        '--cfg-options', nothing,
+    )  # fmt: skip
+    assert code == 0 and 'detections compared, all of them in both: 0' in printed
+    assert 'the model found nothing, so no box was compared' in complained[-1]
+
+
 @pytest.mark.parametrize('stored', ['a detector', 'a bare backbone'])
 def test_the_backbone_of_a_detector_from_any_checkpoint_that_holds_it(stored, tool):
     pytest.importorskip('mmdet')
