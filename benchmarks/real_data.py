@@ -7,12 +7,13 @@ A run is tools/train.py in a process of its own, with a config of ours or, for a
 benchmarks/peers. It leaves one file, benchmarks/results/TASK_MODEL_SEED.json: scores, curve,
 seconds, machine, parameters, multiply-adds, command and commit. What has its file is left out, and
 a run that was stopped goes on at its last checkpoint in --work-dir. A task that starts from the
-weights of Imagenette takes them from the run of 20 epochs of the same model and seed there, else
-those that come with this package.
-COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made, the others are as in
-docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
+weights of Imagenette takes them from the finished run of 20 epochs of the same model and seed
+there, else those that come with this package (of seed 0). COCO_ROOT is what
+`tools/prepare_data.py coco-subset --number 8` made, the others are as in docs/public_data.md.
+benchmarks/results_page.py makes docs/results.md of the files.
 """
 
+import argparse
 import json
 import os
 import shlex
@@ -176,11 +177,15 @@ def found(scalars: Path, measure: str) -> list[tuple[int, float]]:
     return read_scalars(scalars, measure) if measure in scalars.read_text() else []
 
 
-def weights(work_dir: Path, after: str, model: str, seed: int) -> str:
-    """Address of what a run left there, else of what comes with the package."""
-    folder, name = work_dir / f'{after}_{model}_{seed}', f'{model}_imagenette'
-    shipped = name in shipped_weights() and not folder.exists()
-    return SCHEME + name if shipped else str(last_checkpoint(folder))
+def weights(args: argparse.Namespace, after: str, model: str, seed: int) -> str:
+    """Address of what a finished run left, else of what comes with the package."""
+    key, name = f'{after}_{model}_{seed}', f'{model}_imagenette'
+    folder = args.work_dir / key
+    if (args.results / f'{key}.json').exists() and (folder / 'last_checkpoint').exists():
+        return str(last_checkpoint(folder))
+    if name in shipped_weights():
+        return SCHEME + name
+    sys.exit(f'real_data: error: no finished run {folder} to start from: add {after} to --tasks')
 
 
 def last_checkpoint(folder: Path) -> Path:
@@ -205,7 +210,7 @@ def main() -> None:
         for seed in args.seeds:
             for model in (one for one in args.models if one in task.models):
                 key, config = f'{name}_{model}_{seed}', config_of(name, model)
-                start = weights(args.work_dir, task.after, model, seed) if task.after else ''
+                start = weights(args, task.after, model, seed) if task.after else ''
                 file, folder = args.results / f'{key}.json', args.work_dir / key
                 os.environ['PEER'] = model
                 keep(file, task, config, seed, folder, start, task=name, model=model)

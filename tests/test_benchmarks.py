@@ -8,6 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -178,6 +179,23 @@ def test_real_data_keeps_what_is_finished(tmp_path, monkeypatch):
     file.unlink()
     run('real_data.py', *args)
     assert json.loads(file.read_text())['curves'] == first['curves']
+
+
+def test_a_task_starts_from_a_finished_run_else_from_the_shipped_weights(tmp_path, monkeypatch):
+    """A run that goes on beside it has a checkpoint too, of fewer epochs."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    weights = runpy.run_path(str(BENCHMARKS / 'real_data.py'))['weights']
+    args = SimpleNamespace(work_dir=tmp_path, results=tmp_path)
+    run = tmp_path / 'imagenette_20e_hamsa_nano_0'
+    shipped = 'heracles_mm://hamsa_nano_imagenette'
+    assert weights(args, 'imagenette_20e', 'hamsa_nano', 0) == shipped
+    run.mkdir()
+    (run / 'last_checkpoint').write_text('/elsewhere/epoch_3.pth')
+    assert weights(args, 'imagenette_20e', 'hamsa_nano', 0) == shipped
+    run.with_suffix('.json').touch()
+    assert weights(args, 'imagenette_20e', 'hamsa_nano', 0) == str(run / 'epoch_3.pth')
+    with pytest.raises(SystemExit, match='resnet_nano_2 to start from: add imagenette_20e to'):
+        weights(args, 'imagenette_20e', 'resnet_nano', 2)
 
 
 def test_the_page_of_results_is_that_of_the_files(tmp_path):

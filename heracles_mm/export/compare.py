@@ -35,7 +35,8 @@ class Comparison:
         unmatched: sentences about detections that one of the two has alone.
         undecided: how many the model itself has alone, compared with what it finds in the nudged
             pictures: whether one box suppresses another, or which of two is DINO's first query, may
-            hang on a rounding, above all with random weights.
+            hang on a rounding, above all with random weights. Like ``noise`` it is asked for only
+            where there is a fault to excuse.
     """
 
     outputs: Sequence[str]
