@@ -302,7 +302,7 @@ def _suppressed(found: Found, cfg: Any) -> Found:
     outside = moved.new_tensor([[-2.0, -2, -1, -1], [-4, -4, -3, -3]])
     ranks = -torch.arange(moved.shape[0] + 2).to(moved)
     kept = nms(torch.cat((moved, outside)), ranks, cfg.nms.iou_threshold)
-    return found.at(kept[:-2][: cfg.max_per_img])
+    return found.at(kept[kept < moved.shape[0]][: cfg.max_per_img])
 
 
 def _pooled(pool: Any, features: Sequence[Tensor], boxes: Tensor) -> Tensor:

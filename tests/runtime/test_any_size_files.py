@@ -36,4 +36,6 @@ def test_the_numbers_are_the_models_at_ten_sizes(exported):
         with torch.no_grad():
             expected = module(torch.from_numpy(image)).numpy()
         assert found.shape == expected.shape
-        assert np.abs(found - expected).max() < 1e-4
+        # In shares of the largest: float32's own rounding of numbers of ten and more, which
+        # processors do in other orders, reaches 1e-4.
+        assert np.abs(found - expected).max() < 2e-5 * np.abs(expected).max()
