@@ -1,6 +1,7 @@
 # ADE20K (SceneParse150), crops of 512 for training, the short side 512 for testing. The folder is
 # $ADE20K_ROOT, else data/ade/ADEChallengeData2016/ below the working directory.
-default_scope = 'mmseg'
+_base_ = './label_maps.py'
+
 data_root = r"""{{$ADE20K_ROOT:data/ade/ADEChallengeData2016/}}"""
 
 train_pipeline = [
@@ -19,10 +20,6 @@ test_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='ADE20KDataset',
         data_root=data_root,
@@ -31,10 +28,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='ADE20KDataset',
         data_root=data_root,
@@ -43,9 +36,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='FloorIoUMetric')
-test_evaluator = val_evaluator
 
 # `--tta`: six sizes, each also mirrored; the "multi-scale" of published results.
 tta_model = dict(type='SegTTAModel')
@@ -68,6 +58,3 @@ tta_pipeline = [
         ],
     ),
 ]
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedSegLocalVisualizer', vis_backends=vis_backends)

@@ -1,7 +1,8 @@
 # CamVid in the SegNet tutorial's form, 480x360, 11 classes, 255 void: images/{train,val,test} and
 # annotations/{train,val,test}. Validated on val, tested on test. The folder is $CAMVID_ROOT, else
 # data/camvid/ below the working directory.
-default_scope = 'mmseg'
+_base_ = './label_maps.py'
+
 data_root = r"""{{$CAMVID_ROOT:data/camvid/}}"""
 
 metainfo = dict(
@@ -56,9 +57,6 @@ of_a_split = dict(
 )
 train_dataloader = dict(
     batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         data_prefix=dict(img_path='images/train', seg_map_path='annotations/train'),
         pipeline=train_pipeline,
@@ -66,10 +64,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         data_prefix=dict(img_path='images/val', seg_map_path='annotations/val'),
         pipeline=test_pipeline,
@@ -78,10 +72,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         data_prefix=dict(img_path='images/test', seg_map_path='annotations/test'),
         pipeline=test_pipeline,
@@ -90,8 +80,5 @@ test_dataloader = dict(
     ),
 )
 
-val_evaluator = dict(type='FloorIoUMetric', classwise=True)
+val_evaluator = dict(classwise=True)
 test_evaluator = val_evaluator
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedSegLocalVisualizer', vis_backends=vis_backends)

@@ -2,7 +2,8 @@
 # leftImg8bit/{train,val} and gtFine/{train,val} with the label maps *_labelTrainIds.png, which
 # cityscapesscripts makes (docs/data.md). The folder is $CITYSCAPES_ROOT, else data/cityscapes/
 # below the working directory.
-default_scope = 'mmseg'
+_base_ = './label_maps.py'
+
 data_root = r"""{{$CITYSCAPES_ROOT:data/cityscapes/}}"""
 
 train_pipeline = [
@@ -21,10 +22,6 @@ test_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='CityscapesDataset',
         data_root=data_root,
@@ -33,10 +30,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CityscapesDataset',
         data_root=data_root,
@@ -45,9 +38,3 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='FloorIoUMetric')
-test_evaluator = val_evaluator
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedSegLocalVisualizer', vis_backends=vis_backends)

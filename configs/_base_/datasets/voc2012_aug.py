@@ -2,7 +2,8 @@
 # testing: trained on train.txt (1464 pictures) and aug.txt (SBD's maps of 9118 more, docs/data.md),
 # measured on val.txt. The folder is $VOC_ROOT, else data/VOCdevkit/ below the working directory;
 # the data are in its VOC2012/.
-default_scope = 'mmseg'
+_base_ = './label_maps.py'
+
 data_root = r"""{{$VOC_ROOT:data/VOCdevkit/}}"""
 
 train_pipeline = [
@@ -22,10 +23,6 @@ test_pipeline = [
 ]
 pictures, lists = 'VOC2012/JPEGImages', 'VOC2012/ImageSets/Segmentation'
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='ConcatDataset',
         datasets=[
@@ -47,10 +44,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='PascalVOCDataset',
         data_root=data_root,
@@ -60,9 +53,3 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='FloorIoUMetric')
-test_evaluator = val_evaluator
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedSegLocalVisualizer', vis_backends=vis_backends)
