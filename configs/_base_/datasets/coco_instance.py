@@ -1,6 +1,7 @@
 # COCO 2017 instances at 1333x800. The folder is $COCO_ROOT, else data/coco/ below the working
 # directory.
-default_scope = 'mmdet'
+_base_ = './objects.py'
+
 data_root = r"""{{$COCO_ROOT:data/coco/}}"""
 
 train_pipeline = [
@@ -20,10 +21,6 @@ test_pipeline = [
     ),
 ]
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
         type='CocoDataset',
@@ -35,17 +32,11 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CocoDataset',
         data_root=data_root,
         ann_file='annotations/instances_val2017.json',
         data_prefix=dict(img='val2017/'),
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )
@@ -57,6 +48,3 @@ val_evaluator = dict(
     metric=['bbox', 'segm'],
 )
 test_evaluator = val_evaluator
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedDetLocalVisualizer', vis_backends=vis_backends)

@@ -1,6 +1,7 @@
 # COCO 2017 panoptic, training with large-scale jitter to 1024x1024; instances are evaluated too.
 # The folder is $COCO_ROOT, else data/coco/ below the working directory.
-default_scope = 'mmdet'
+_base_ = './objects.py'
+
 data_root = r"""{{$COCO_ROOT:data/coco/}}"""
 
 segments = dict(type='LoadPanopticAnnotations', with_bbox=True, with_mask=True, with_seg=True)
@@ -28,10 +29,6 @@ test_pipeline = [
     ),
 ]
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
         type='CocoPanopticDataset',
@@ -43,17 +40,11 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CocoPanopticDataset',
         data_root=data_root,
         ann_file='annotations/panoptic_val2017.json',
         data_prefix=dict(img='val2017/', seg='annotations/panoptic_val2017/'),
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )
@@ -72,6 +63,3 @@ val_evaluator = [
     ),
 ]
 test_evaluator = val_evaluator
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedDetLocalVisualizer', vis_backends=vis_backends)

@@ -1,6 +1,7 @@
 # Penn-Fudan pedestrians, the short side about 384: annotations/{train,val}.json, train/, val/. The
 # folder is $PENN_FUDAN_ROOT, else data/penn_fudan/ below the working directory.
-default_scope = 'mmdet'
+_base_ = './objects.py'
+
 data_root = r"""{{$PENN_FUDAN_ROOT:data/penn_fudan/}}"""
 
 metainfo = dict(classes=('pedestrian',), palette=[(220, 20, 60)])
@@ -22,9 +23,7 @@ test_pipeline = [
 ]
 train_dataloader = dict(
     batch_size=4,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='InfiniteSampler'),
     dataset=dict(
         type='CocoDataset',
         data_root=data_root,
@@ -36,18 +35,12 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CocoDataset',
         data_root=data_root,
         metainfo=metainfo,
         ann_file='annotations/val.json',
         data_prefix=dict(img='val/'),
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )
@@ -59,6 +52,3 @@ val_evaluator = dict(
     metric=['bbox', 'segm'],
 )
 test_evaluator = val_evaluator
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedDetLocalVisualizer', vis_backends=vis_backends)

@@ -1,7 +1,8 @@
 # Pascal VOC detection at 1000x600: trained on trainval of 2007 and 2012, measured on test of 2007
 # by its 11 points. The folder is $VOC_ROOT, else data/VOCdevkit/ below the working directory; the
 # data are in its VOC2007/ and VOC2012/.
-default_scope = 'mmdet'
+_base_ = './objects.py'
+
 data_root = r"""{{$VOC_ROOT:data/VOCdevkit/}}"""
 
 train_pipeline = [
@@ -27,10 +28,6 @@ of_training = dict(
     pipeline=train_pipeline,
 )
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
         type='ConcatDataset',
@@ -50,17 +47,11 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='VOCDataset',
         data_root=data_root,
         ann_file='VOC2007/ImageSets/Main/test.txt',
         data_prefix=dict(sub_data_root='VOC2007/'),
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )
@@ -68,6 +59,3 @@ test_dataloader = val_dataloader
 
 val_evaluator = dict(type='VOCMetric', metric='mAP', eval_mode='11points')
 test_evaluator = val_evaluator
-
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='NamedDetLocalVisualizer', vis_backends=vis_backends)
