@@ -72,7 +72,7 @@ ROWS = {
     'Mask R-CNN, Heracles-S': Row('mask_rcnn_heracles_s_coco', WIDE, options=FINDS, detects=True),
     'Mask R-CNN, HAMSA-S': Row('mask_rcnn_hamsa_s_coco', WIDE, options=FINDS, detects=True),
     'Cascade Mask R-CNN, Heracles-S': Row(
-        'cascade_mask_rcnn_heracles_s_coco_3x', WIDE, detects=True
+        'cascade_mask_rcnn_heracles_s_coco_3x', WIDE, options=FINDS, detects=True
     ),
     'RetinaNet, Heracles-S': Row('retinanet_heracles_s_coco', WIDE, detects=True),
     'GFL, Heracles-S': Row('gfl_heracles_s_coco_3x', WIDE, detects=True),
