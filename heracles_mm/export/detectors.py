@@ -182,7 +182,7 @@ class TwoStageDetections(Detections):
         if not self.detector.roi_head.with_mask:
             return tuple(found)
         stages = zip(self._stages('mask_roi_extractor'), self._stages('mask_head'), strict=True)
-        masks = [head(_pooled(pool, features, found.boxes)) for pool, head in stages]
+        masks = [head(_pooled(pool, features, found.boxes))[:-1] for pool, head in stages]
         return *found, _shares(masks, found.labels)
 
     def _stages(self, name: str) -> Sequence[Any]:
@@ -211,7 +211,7 @@ class TwoStageDetections(Detections):
             if coder is not None:
                 deltas = _of_class(deltas, logits[-1][:, :-1].argmax(1))
                 regions = clipped(_decoded(coder, regions, deltas), size)
-            found, deltas = head(_pooled(pool, features, regions))
+            found, deltas = (part[:-1] for part in head(_pooled(pool, features, regions)))
             logits.append(found)
             coder = head.bbox_coder
         return regions, torch.stack(logits).mean(0).softmax(1)[:, :-1], deltas
@@ -306,10 +306,11 @@ def _suppressed(found: Found, cfg: Any) -> Found:
 
 
 def _pooled(pool: Any, features: Sequence[Tensor], boxes: Tensor) -> Tensor:
-    """RoIAlign of boxes (N, 4), each in the map of its size: (N, C, h, w)."""
+    """RoIAlign of boxes (N, 4), each in the map of its size, and of one more, of zeros, for the
+    norm of a head takes no batch of none: (N + 1, C, h, w)."""
     from torchvision.ops import roi_align
 
-    rois = torch.cat((torch.zeros_like(boxes[:, :1]), boxes), dim=1)
+    rois = nn.functional.pad(boxes, (1, 0, 0, 1))  # each begins with its picture, 0
     levels = pool.map_roi_levels(rois, pool.num_inputs)
     pooled = features[0].new_zeros(
         rois.shape[0], pool.out_channels, *pool.roi_layers[0].output_size

@@ -1,11 +1,18 @@
-"""Cascade Mask R-CNN of two stages, all narrow, on a Heracles of one narrow block a stage."""
+"""Cascade Mask R-CNN of two stages, all narrow, on a Heracles of one narrow block a stage.
+
+Its heads have norms, which refuse a batch that may be empty.
+"""
 
 _base_ = ['../../../configs/cascade_mask_rcnn_heracles_s_coco_3x.py']
 
 arch = dict(_delete_=True, stem_width=8, embed_dims=(32,) * 4, depths=(1,) * 4, mlp_ratios=(2,) * 4)
 head = dict(
-    type='Shared2FCBBoxHead',
+    type='ConvFCBBoxHead',
+    num_shared_convs=1,
+    num_shared_fcs=1,
+    norm_cfg=dict(type='BN'),
     in_channels=16,
+    conv_out_channels=16,
     fc_out_channels=32,
     roi_feat_size=7,
     num_classes=3,
@@ -33,7 +40,13 @@ model = dict(
             dict(bbox_coder=coder([0.1, 0.1, 0.2, 0.2]), **head),
             dict(bbox_coder=coder([0.05, 0.05, 0.1, 0.1]), **head),
         ],
-        mask_head=dict(num_convs=1, in_channels=16, conv_out_channels=16, num_classes=3),
+        mask_head=dict(
+            norm_cfg=dict(type='BN'),
+            num_convs=1,
+            in_channels=16,
+            conv_out_channels=16,
+            num_classes=3,
+        ),
     ),
     test_cfg=dict(rpn=dict(nms_pre=100, max_per_img=30), rcnn=dict(max_per_img=10)),
 )
