@@ -153,6 +153,8 @@ def page(runs: Runs) -> str:
         lines += [f'Published: {told.published}.', ''] if told.published else []
         lines += [f'![curves of {told.title}](images/results_{task}.png)', '']
         lines += [f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.']
+        if first['starts_from'] in TASKS:  # a run's own file, which no command can name
+            lines[-1] += f' It starts from the last checkpoint of {first["starts_from"]}.'
     return '\n'.join([*lines, ''])
 
 

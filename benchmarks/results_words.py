@@ -63,7 +63,7 @@ TASKS = {
         'What does a detector learn of 120 pictures and nothing else?',
     ),
     'penn_fudan_pretrained': Task(
-        'Penn-Fudan, Mask R-CNN from the weights of Imagenette, 20 epochs',
+        'Penn-Fudan, Mask R-CNN from the weights of 20 epochs of Imagenette',
         'What does it gain by a pretrained backbone?',
         {'coco/bbox_mAP': 60, 'coco/segm_mAP': 50},
         f'{TUTORIAL}: box AP 80, mask AP 76',
@@ -76,13 +76,13 @@ TASKS = {
         'random weights (arXiv 1606.02147, 1611.09326)',
     ),
     'camvid_pretrained': Task(
-        'CamVid, UperNet from the weights of Imagenette, 20 epochs',
+        'CamVid, UperNet from the weights of 20 epochs of Imagenette',
         'What does it gain by a pretrained backbone?',
         {'test mIoU': 58},
         'SegNet (29.5M) from ImageNet weights: 46.4 (arXiv 1511.00561)',
     ),
     'cifar10': Task(
-        'CIFAR-10 at 64 px, from the weights of Imagenette, 20 epochs',
+        'CIFAR-10 at 64 px, from the weights of 20 epochs of Imagenette',
         'Do the weights serve other classes?',
         {'accuracy/top1': 90},
     ),
