@@ -112,7 +112,8 @@ def _predictions(args: argparse.Namespace) -> Figure:
     common.check_data(NAME, cfg, ('val',))
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
-    indices = args.index or range(min(PICTURES, len(dataset)))
+    shown = min(PICTURES, len(dataset))  # neighbours are of one class, or of one film
+    indices = args.index or [i * len(dataset) // shown for i in range(shown)]
     if not all(0 <= index < len(dataset) for index in indices):
         raise UserError(f'--index takes 0 to {len(dataset) - 1}, the pictures of val_dataloader')
     MMLogger.get_instance(NAME, log_level='WARNING')  # a complete load is silent
@@ -232,7 +233,7 @@ def _add_arguments(parser: OneLineParser) -> None:
         add_config(one)
         if name == 'predictions':
             add('checkpoint', help='weights of the whole model')
-            index = f'numbers of pictures in the data set (default: the first {PICTURES})'
+            index = f'numbers of pictures in the data set (default: {PICTURES}, evenly taken)'
             add('--index', nargs='+', type=int, metavar='I', help=index)
             score = 'least score of the detections shown (default: %(default)s)'
             add('--score', type=float, default=LEAST_SCORE, metavar='S', help=score)

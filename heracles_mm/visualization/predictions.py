@@ -74,8 +74,7 @@ def plot_predictions(
 
 def _draw_detections(samples: Sequence[Sample], meta: dict, least_score: float) -> Figure:
     """A column per picture, ground truth above and prediction below."""
-    figure = Figure(figsize=(2.6 * len(samples), 5.6), layout='constrained')
-    rows = figure.subplots(2, len(samples), squeeze=False)
+    figure, rows = _columns(samples, 2, width=2.6)
     for axes, (picture, truth, found) in zip(rows.T, samples):
         picture = _in_original_size(picture, truth)
         real, seen = truth.gt_instances, found.pred_instances.numpy()
@@ -87,6 +86,14 @@ def _draw_detections(samples: Sequence[Sample], meta: dict, least_score: float) 
     rows[0, 0].set_ylabel('ground truth')
     rows[1, 0].set_ylabel('prediction')
     return figure
+
+
+def _columns(samples: Sequence[Sample], rows: int, width: float) -> tuple[Figure, np.ndarray]:
+    """Axes (rows, samples), each ``width`` inches wide and as high as the highest picture."""
+    height = width * max(truth.ori_shape[0] / truth.ori_shape[1] for _, truth, _ in samples)
+    size = width * len(samples), rows * (min(height, 2 * width) + 0.1) + 0.5
+    figure = Figure(figsize=size, layout='constrained')
+    return figure, figure.subplots(rows, len(samples), squeeze=False)
 
 
 def _draw_instances(axes: Axes, picture: np.ndarray, found: InstanceData, meta: dict) -> None:
@@ -108,8 +115,7 @@ def _draw_instances(axes: Axes, picture: np.ndarray, found: InstanceData, meta: 
 
 def _draw_label_maps(samples: Sequence[Sample], meta: dict, _: float) -> Figure:
     """A column per picture: the picture, its label map, the predicted one; seen classes named."""
-    figure = Figure(figsize=(2.2 * len(samples), 7.2), layout='constrained')
-    rows = figure.subplots(3, len(samples), squeeze=False)
+    figure, rows = _columns(samples, 3, width=2.2)
     palette, seen = _palette(meta), set()
     colours = np.array([*palette, (0, 0, 0)], np.uint8)  # the last for ignored pixels
     for axes, (picture, truth, found) in zip(rows.T, samples):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
@@ -15,6 +16,7 @@ pytest.importorskip('mmpretrain', reason='and of a classifier')
 
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
+from heracles_mm.cli import visualize
 from heracles_mm.cli.visualize import main
 from heracles_mm.datasets.pictures import write_pictures
 from heracles_mm.errors import UserError
@@ -60,6 +62,22 @@ def test_the_tool_draws_for_every_library(name, options, tmp_path, capsys):
     assert main([*argv[:-1], str(count), *options(name)]) == 2
     assert f'--index takes 0 to {count - 1}' in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_pictures_are_taken_from_all_of_the_data(options, tmp_path, monkeypatch):
+    """The first of class folders are of one class, and the first of a film are one picture."""
+    name, drawn = 'heracles_nano_pictures.py', []
+    weights, out = weights_of(name, tmp_path / 'w.pth'), tmp_path / 'found.png'
+    monkeypatch.setattr(visualize, 'PICTURES', 3)
+
+    def figure(cfg, model, dataset, indices, score):
+        drawn.extend(dataset[index]['data_samples'].gt_label.item() for index in indices)
+        return Figure()
+
+    monkeypatch.setattr(visualize.visualization, 'plot_predictions', figure)
+    assert main(['predictions', str(CONFIGS / name), str(weights), '--out', str(out)]) == 0
+    classes = len([*(tmp_path / 'pictures' / 'val').iterdir()])
+    assert drawn == [0, classes // 3, 2 * classes // 3]
 
 
 def test_a_checkpoint_of_another_model_draws_nothing(options, tmp_path, capsys):
