@@ -143,7 +143,7 @@ def page(runs: Runs) -> str:
         '',
         '## Where a peer is better',
         '',
-        *(ahead or ['In no comparison.' if pairs else 'No peer has run yet.']),
+        *(ahead or [f'In no comparison, of {len(pairs)}.' if pairs else 'No peer has run yet.']),
     ]
     for task, models in runs.items():
         told, first = TASKS[task], next(iter(models.values()))[0]
@@ -153,8 +153,9 @@ def page(runs: Runs) -> str:
         lines += [f'Published: {told.published}.', ''] if told.published else []
         lines += [f'![curves of {told.title}](images/results_{task}.png)', '']
         lines += [f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.']
-        if first['starts_from'] in TASKS:  # a run's own file, which no command can name
-            lines[-1] += f' It starts from the last checkpoint of {first["starts_from"]}.'
+        if first['starts_from'] in TASKS:  # a file of the run's own machine
+            chain = f'--tasks {first["starts_from"]} {task} --models {first["model"]}'
+            lines[-1] += f' It starts from another run: `python benchmarks/real_data.py {chain}`.'
     return '\n'.join([*lines, ''])
 
 

@@ -89,9 +89,10 @@ def _draw_detections(samples: Sequence[Sample], meta: dict, least_score: float) 
 
 
 def _columns(samples: Sequence[Sample], rows: int, width: float) -> tuple[Figure, np.ndarray]:
-    """Axes (rows, samples), each ``width`` inches wide and as high as the highest picture."""
+    """Axes (rows, samples), each ``width`` inches wide and as high as the highest picture, but
+    never lower than a row's name nor higher than two widths."""
     height = width * max(truth.ori_shape[0] / truth.ori_shape[1] for _, truth, _ in samples)
-    size = width * len(samples), rows * (min(height, 2 * width) + 0.1) + 0.5
+    size = width * len(samples), rows * (np.clip(height, 0.9, 2 * width) + 0.1) + 0.5
     figure = Figure(figsize=size, layout='constrained')
     return figure, figure.subplots(rows, len(samples), squeeze=False)
 

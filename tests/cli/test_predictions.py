@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
@@ -14,6 +13,7 @@ pytest.importorskip('mmdet', reason='predictions of a detector are drawn')
 pytest.importorskip('mmseg', reason='and of a segmentor')
 pytest.importorskip('mmpretrain', reason='and of a classifier')
 
+from matplotlib.figure import Figure  # which comes with mmdet
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 from heracles_mm.cli import visualize

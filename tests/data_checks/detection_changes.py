@@ -13,6 +13,8 @@ pytest.importorskip('mmdet')
 
 import pycocotools.mask as coco_masks
 
+STAGES = ('train', 'val')
+
 
 def change(cfg, split='train', **lists):
     """Change the annotation file: each list is a value, or what makes one of the sound one."""

@@ -4,7 +4,7 @@ import copy
 import json
 
 import pytest
-from detection_changes import boxes_end_outside, change, corners, each
+from detection_changes import STAGES, boxes_end_outside, change, corners, each
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.registry import DATASETS
@@ -18,17 +18,10 @@ from heracles_mm.data_checks import check_data
 from heracles_mm.data_checks.coco import Use, coco_findings
 from heracles_mm.errors import UsageError
 
-STAGES = ('train', 'val')
-
 
 @pytest.fixture
-def root(tmp_path):
-    return tmp_path
-
-
-@pytest.fixture
-def cfg(root):
-    return detection_config(root)
+def cfg(tmp_path):
+    return detection_config(tmp_path)
 
 
 @given(st.integers(0, 400))
@@ -66,8 +59,8 @@ class TestOtherKinds:
             for kind in ('Lines', 'Corners'):
                 registry.module_dict.pop(kind)
 
-    def test_a_list_of_lines_passes(self, cfg, other, root):
-        (root / 'train.json').write_text('train/train_1.jpg\n')
+    def test_a_list_of_lines_passes(self, cfg, other, tmp_path):
+        (tmp_path / 'train.json').write_text('train/train_1.jpg\n')
         other.type = 'Lines'
         assert outcome(cfg, ('train',)) == (None, [])
 
@@ -77,7 +70,7 @@ class TestOtherKinds:
         assert outcome(cfg, ('train',)) == (None, [])
         assert not boxes_end_outside(cfg)
 
-    def test_paths_that_it_makes_itself_are_no_fault(self, cfg, other, root):
+    def test_paths_that_it_makes_itself_are_no_fault(self, cfg, other, tmp_path):
         other.type, other.ann_file = 'Lines', 'made_later.json'
         refusal, warnings = outcome(cfg, ('train',))
         assert refusal is None
@@ -111,24 +104,24 @@ def test_one_read_of_a_file_is_enough_in_a_process(cfg, split, monkeypatch):
 class TestLevels:
     """How much is looked at."""
 
-    def many(self, cfg, root):
+    def many(self, cfg, tmp_path):
         """A thousand links to one picture, and the last one is damaged."""
         images = [dict(coco_content()['images'][0], id=i, file_name=f'{i}.jpg') for i in range(999)]
-        write_picture(root / 'train/0.jpg')
+        write_picture(tmp_path / 'train/0.jpg')
         for image in images[1:]:
-            (root / 'train' / image['file_name']).hardlink_to(root / 'train/0.jpg')
-        (root / 'train/998.jpg').unlink()
-        (root / 'train/998.jpg').write_bytes(b'404')
+            (tmp_path / 'train' / image['file_name']).hardlink_to(tmp_path / 'train/0.jpg')
+        (tmp_path / 'train/998.jpg').unlink()
+        (tmp_path / 'train/998.jpg').write_bytes(b'404')
         change(cfg, images=images)
 
-    def test_a_sample_is_spread_and_full_is_everything(self, cfg, root):
-        self.many(cfg, root)
+    def test_a_sample_is_spread_and_full_is_everything(self, cfg, tmp_path):
+        self.many(cfg, tmp_path)
         assert outcome(cfg, ('train',))[0] is None
         cfg.check_data = 'full'
         assert '1 of the 999 pictures' in outcome(cfg, ('train',))[0]
 
-    def test_off_looks_at_nothing(self, cfg, root):
-        (root / 'train.json').unlink()
+    def test_off_looks_at_nothing(self, cfg, tmp_path):
+        (tmp_path / 'train.json').unlink()
         assert 'does not exist' in outcome(cfg)[0]
         cfg.check_data = 'off'
         assert outcome(cfg) == (None, [])
@@ -140,8 +133,8 @@ class TestLevels:
 
 
 @pytest.mark.parametrize('name', ['LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK'])
-def test_one_process_of_a_machine_looks(cfg, root, name, monkeypatch):
-    (root / 'train.json').write_text('')
+def test_one_process_of_a_machine_looks(cfg, tmp_path, name, monkeypatch):
+    (tmp_path / 'train.json').write_text('')
     monkeypatch.setenv(name, '1')
     assert outcome(cfg) == (None, [])
     monkeypatch.setenv(name, '0')

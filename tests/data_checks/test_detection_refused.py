@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from detection_changes import (
+    STAGES,
     annotations,
     boxes_end_outside,
     change,
@@ -23,17 +24,10 @@ pytest.importorskip('mmdet')
 
 from mmdet.evaluation import CocoMetric
 
-STAGES = ('train', 'val')
-
 
 @pytest.fixture
-def root(tmp_path):
-    return tmp_path
-
-
-@pytest.fixture
-def cfg(root):
-    return detection_config(root)
+def cfg(tmp_path):
+    return detection_config(tmp_path)
 
 
 def text_of_file(text):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from detection_changes import (
+    STAGES,
     annotations,
     change,
     each,
@@ -27,17 +28,9 @@ from small_data import (
 pytest.importorskip('mmdet')
 
 
-STAGES = ('train', 'val')
-
-
 @pytest.fixture
-def root(tmp_path):
-    return tmp_path
-
-
-@pytest.fixture
-def cfg(root):
-    return detection_config(root)
+def cfg(tmp_path):
+    return detection_config(tmp_path)
 
 
 def subset(cfg):
@@ -241,9 +234,9 @@ SOUND = {
 
 
 @pytest.mark.parametrize('case', SOUND)
-def test_what_mmdet_trains_is_not_refused(case, cfg, root):
+def test_what_mmdet_trains_is_not_refused(case, cfg, tmp_path):
     make, words = SOUND[case]
-    make(cfg, root)
+    make(cfg, tmp_path)
     refusal, warnings = outcome(cfg)
     assert refusal is None
     for word in words:

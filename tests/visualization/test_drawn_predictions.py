@@ -1,5 +1,6 @@
 """Predictions stand beside the ground truth of the picture that the data set holds."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,3 +113,16 @@ def test_each_picture_stands_under_its_two_classes_and_a_mistake_is_red():
     used = [axes for axes in figure.axes if axes.images]
     assert [axes.title.get_color() for axes in used] == [RIGHT] * 7 + [WRONG]
     assert used[7].get_title() == 'bag\npredicted: shoe 0.50'
+
+
+@pytest.mark.parametrize(('height', 'width'), [(20, 1000), (30, 30), (1000, 20)])
+def test_rows_are_as_high_as_their_pictures_within_what_can_be_read(height, width):
+    """Of a picture of any shape there is something to see, and no row's name covers another."""
+    labels = PixelData(data=torch.zeros(1, height, width, dtype=torch.int64))
+    pair = dict(gt_sem_seg=labels), dict(pred_sem_seg=labels)
+    figure = drawn('mmseg', pair, height=height, width=width)
+    figure.draw_without_rendering()
+    names = [axes.yaxis.label.get_window_extent() for axes in figure.axes]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(names))
+    wide, high = figure.get_size_inches()
+    assert high < 7 * wide
