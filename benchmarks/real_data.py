@@ -3,12 +3,12 @@
     IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... CAMVID_ROOT=... CIFAR10_FOLDERS=... COCO_ROOT=... \
     python benchmarks/real_data.py [--tasks camvid ...] [--models heracles_nano ...] [--seeds 0]
 
-A run is tools/train.py in a process of its own, with a config of ours or, for a peer, of
-benchmarks/peers. It leaves one file, benchmarks/results/TASK_MODEL_SEED.json: scores, curve,
-seconds, machine, parameters, multiply-adds, command and commit. What has its file is left out, and
-a run that was stopped goes on at its last checkpoint in --work-dir. A task that starts from the
-weights of Imagenette takes them from the finished run of 20 epochs of the same model and seed
-there, else those that come with this package (of seed 0). COCO_ROOT is what
+A run is tools/train.py --amp (bfloat16 on a CPU) in a process of its own, with a config of ours or,
+for a peer, of benchmarks/peers. It leaves one file, benchmarks/results/TASK_MODEL_SEED.json:
+scores, curve, seconds, machine, parameters, multiply-adds, command and commit. What has its file is
+left out, and a run that was stopped goes on at its last checkpoint in --work-dir. A task that
+starts from the weights of Imagenette takes them from the finished run of 20 epochs of the same
+model and seed there, else those that come with this package (of seed 0). COCO_ROOT is what
 `tools/prepare_data.py coco-subset --number 8` made, the others are as in docs/public_data.md.
 benchmarks/results_page.py makes docs/results.md of the files.
 """
@@ -46,7 +46,7 @@ class Task(NamedTuple):
 
     ``shape`` (height, width) is of the picture whose multiply-adds are counted; ``tested`` is for
     data with a test split, on which the last checkpoint is evaluated; ``changes`` are what the run
-    changes in its config; ``amp`` is for mixed precision, on a CPU in bfloat16.
+    changes in its config.
     """
 
     config: str
@@ -56,7 +56,6 @@ class Task(NamedTuple):
     after: str = ''
     tested: bool = False
     changes: tuple[str, ...] = ()
-    amp: bool = True
 
 
 def by_heart(epochs: int) -> tuple[str, ...]:
@@ -83,8 +82,8 @@ TASKS = {
     'camvid': Task('camvid', (360, 480), MIOU, ALL, tested=True),
     'camvid_pretrained': Task('camvid', (360, 480), MIOU, ALL, 'imagenette_20e', tested=True),
     'cifar10': Task('cifar10', (64, 64), TOP1, ALL, 'imagenette_20e'),
-    'coco_8': Task('coco', (800, 1280), BOXES, ('heracles_s',), changes=by_heart(60), amp=False),
-    'coco_8_short': Task('coco', (800, 1280), BOXES, ('hamsa_s',), changes=by_heart(15), amp=False),
+    'coco_8': Task('coco', (800, 1280), BOXES, ('heracles_s',), changes=by_heart(60)),
+    'coco_8_short': Task('coco', (800, 1280), BOXES, ('hamsa_s',), changes=by_heart(15)),
 }
 HEADS = {'penn_fudan': 'mask_rcnn_', 'camvid': 'upernet_', 'coco': 'mask_rcnn_'}
 
@@ -119,8 +118,7 @@ def run(
     if shipped := start.startswith(SCHEME):  # which every user has
         shown += pretrained
     begun = ['--resume'] if (folder / 'last_checkpoint').exists() else []
-    precision = ['--amp'] if task.amp else []
-    command = [config, '--work-dir', folder, *begun, *precision, '--cfg-options']
+    command = [config, '--work-dir', folder, *begun, '--amp', '--cfg-options']
     command += [*settings, *pretrained]
     folder.mkdir(parents=True, exist_ok=True)
     tool('train', *command, output=folder / f'{datetime.now():%Y%m%d_%H%M%S}.txt')
@@ -147,7 +145,7 @@ def run(
         'multiply_adds': counted['total'],
         'shape': task.shape,
         'machine': environment(torch.device('cuda' if torch.cuda.is_available() else 'cpu')),
-        'command': ' '.join([called, config, *precision, '--cfg-options', *shown]),
+        'command': ' '.join([called, config, '--amp', '--cfg-options', *shown]),
         'starts_from': start if shipped else task.after,
         'commit': subprocess.check_output(['git', 'rev-parse', 'HEAD'], text=True).strip(),
         'date': f'{datetime.now():%Y-%m-%d}',
