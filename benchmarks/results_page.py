@@ -69,22 +69,31 @@ def table(models: dict[str, list[dict]]) -> Iterator[str]:
         yield f'| {MODELS[model]} | {" | ".join(cells)} |'
 
 
-def answers(task: str, models: dict[str, list[dict]]) -> Iterator[str]:
-    """A sentence for each model of ours: its scores, the aim, and the best peer of its size."""
+def answers(task: str, runs: Runs) -> Iterator[str]:
+    """A sentence for each model of ours: its scores, the aim, the gain by pretraining, and the best
+    peer of its size."""
+    models, told = runs[task], TASKS[task]
     for ours in (name for name in models if name not in PEER_NAMES):
+        random = runs.get(told.scratch, {}).get(ours, [])
         words = [
-            about(models, ours, measure, TASKS[task].aims.get(measure))
+            about(models, ours, measure, told.aims.get(measure), random)
             for measure in models[ours][0]['scores']
         ]
         yield f'* **{MODELS[ours]}**: {"; ".join(words)}.'
 
 
-def about(models: dict[str, list[dict]], ours: str, measure: str, aim: float | None) -> str:
-    """The score of ``ours``, whether the aim is reached, and how it stands to its best peer."""
+def about(
+    models: dict[str, list[dict]], ours: str, measure: str, aim: float | None, random: list[dict]
+) -> str:
+    """The score of ``ours``, whether the aim is reached, what it gains over its runs from random
+    weights, and how it stands to its best peer."""
     values = scores(models[ours], measure)
     words = f'{MEASURES[measure][0]} {mean_and_range(values)}'
     if aim is not None:
         words += f', the aim of {aim} {"reached" if mean(values) >= aim else "missed"}'
+    if random:
+        gain = mean(values) - mean(scores(random, measure))
+        words += f', {gain:+.1f} over random weights, {score(random, measure)}'
     peer = best_peer(models, ours, measure)
     if peer:
         its = scores(models[peer], measure)
@@ -149,7 +158,7 @@ def page(runs: Runs) -> str:
         told, first = TASKS[task], next(iter(models.values()))[0]
         height, width = first['shape']
         lines += ['', f'## {told.title}', '', told.question, '', *table(models), '']
-        lines += [*answers(task, models), '']
+        lines += [*answers(task, runs), '']
         lines += [f'Published: {told.published}.', ''] if told.published else []
         lines += [f'![curves of {told.title}](images/results_{task}.png)', '']
         lines += [f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.']

@@ -33,12 +33,14 @@ MEASURES = {
 
 
 class Task(NamedTuple):
-    """What the page says of a task; ``aims`` are the least that we wanted, by measure."""
+    """What the page says of a task; ``aims`` are the least that we wanted, by measure, ``scratch``
+    is the same task from random weights."""
 
     title: str
     question: str
     aims: dict[str, float] = {}
     published: str = ''
+    scratch: str = ''
 
 
 LEADERBOARD = 'Imagenette leaderboard (github.com/fastai/imagenette), ResNets of 20M+ parameters'
@@ -67,6 +69,7 @@ TASKS = {
         'What does it gain by a pretrained backbone?',
         {'coco/bbox_mAP': 60, 'coco/segm_mAP': 50},
         f'{TUTORIAL}: box AP 80, mask AP 76',
+        'penn_fudan',
     ),
     'camvid': Task(
         'CamVid, UperNet from random weights',
@@ -80,6 +83,7 @@ TASKS = {
         'What does it gain by a pretrained backbone?',
         {'test mIoU': 58},
         'SegNet (29.5M) from ImageNet weights: 46.4 (arXiv 1511.00561)',
+        'camvid',
     ),
     'cifar10': Task(
         'CIFAR-10 at 64 px, from the weights of 20 epochs of Imagenette',

@@ -55,6 +55,10 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     ]
 
 
+def seeds(*values):
+    return [{'scores': {'coco/bbox_mAP': value}} for value in values]
+
+
 @pytest.mark.parametrize(
     ('ours', 'peer', 'words'),
     [
@@ -66,10 +70,17 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     ],
 )
 def test_answers_hold_scores_against_aim_and_peer(ours, peer, words):
-    measure = 'coco/bbox_mAP'
-    models = {
-        model: [{'scores': {measure: value}} for value in values]
-        for model, values in {'heracles_nano': ours, 'resnet_nano': peer}.items()
-    }
-    (answer,) = answers('penn_fudan_pretrained', models)
+    models = {'heracles_nano': seeds(*ours), 'resnet_nano': seeds(*peer)}
+    (answer,) = answers('penn_fudan_pretrained', {'penn_fudan_pretrained': models})
     assert answer.startswith('* **Heracles-nano**: box AP') and words in answer
+
+
+def test_answers_tell_what_pretraining_gains_each_model():
+    runs = {
+        'penn_fudan': {'heracles_nano': seeds(0.5, 0.52)},
+        'penn_fudan_pretrained': {'heracles_nano': seeds(0.6), 'hamsa_nano': seeds(0.4)},
+    }
+    (plain,) = answers('penn_fudan', runs)
+    heracles, hamsa = answers('penn_fudan_pretrained', runs)
+    assert heracles.endswith('reached, +9.0 over random weights, 51.0 (50.0 to 52.0).')
+    assert 'random' not in plain + hamsa
