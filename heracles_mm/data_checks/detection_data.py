@@ -5,7 +5,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from heracles_mm.data_checks.coco import Contents, Use, coco_findings, instance_findings
+from heracles_mm.data_checks.coco import Contents, coco_findings, instance_findings
+from heracles_mm.data_checks.coco_annotations import Use
 from heracles_mm.data_checks.coco_form import lvis_metric_findings
 from heracles_mm.data_checks.config_options import evaluators
 from heracles_mm.data_checks.findings import Odd

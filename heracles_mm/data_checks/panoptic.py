@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from heracles_mm.data_checks.coco import Contents, Use, instance_findings
+from heracles_mm.data_checks.coco import Contents, instance_findings
+from heracles_mm.data_checks.coco_annotations import Use
 from heracles_mm.data_checks.coco_form import ID, read_annotations
 from heracles_mm.data_checks.findings import Odd, missing_files, read_each, sampled, shortened
 from heracles_mm.panoptic_quality import rgb2id

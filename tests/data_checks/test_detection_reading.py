@@ -15,7 +15,8 @@ pytest.importorskip('mmdet')
 from mmdet.datasets import CocoDataset
 
 from heracles_mm.data_checks import check_data
-from heracles_mm.data_checks.coco import Use, coco_findings
+from heracles_mm.data_checks.coco import coco_findings
+from heracles_mm.data_checks.coco_annotations import Use
 from heracles_mm.errors import UsageError
 
 
