@@ -46,7 +46,7 @@ class Task(NamedTuple):
 
     ``shape`` (height, width) is of the picture whose multiply-adds are counted; ``tested`` is for
     data with a test split, on which the last checkpoint is evaluated; ``changes`` are what the run
-    changes in its config.
+    changes in its config; ``followed`` are scalars of training whose curves are kept too.
     """
 
     config: str
@@ -56,11 +56,12 @@ class Task(NamedTuple):
     after: str = ''
     tested: bool = False
     changes: tuple[str, ...] = ()
+    followed: tuple[str, ...] = ()
 
 
-def by_heart(epochs: int) -> tuple[str, ...]:
+def by_heart(epochs: int, model: str) -> Task:
     """The recipe for COCO of so many epochs, evaluated on the pictures that it learns."""
-    return (
+    changes = (
         'val_dataloader.dataset.ann_file=annotations/instances_train2017.json',
         'val_dataloader.dataset.data_prefix.img=train2017/',
         'val_evaluator.ann_file=$COCO_ROOT/annotations/instances_train2017.json',
@@ -70,6 +71,7 @@ def by_heart(epochs: int) -> tuple[str, ...]:
         f'param_scheduler.1.end={epochs}',
         f'param_scheduler.1.milestones=[{epochs * 8 // 12},{epochs * 11 // 12}]',
     )
+    return Task('coco', (800, 1280), BOXES, (model,), changes=changes, followed=('loss',))
 
 
 TOP1, MIOU = ('accuracy/top1',), ('mIoU',)
@@ -82,8 +84,8 @@ TASKS = {
     'camvid': Task('camvid', (360, 480), MIOU, ALL, tested=True),
     'camvid_pretrained': Task('camvid', (360, 480), MIOU, ALL, 'imagenette_20e', tested=True),
     'cifar10': Task('cifar10', (64, 64), TOP1, ALL, 'imagenette_20e'),
-    'coco_8': Task('coco', (800, 1280), BOXES, ('heracles_s',), changes=by_heart(60)),
-    'coco_8_short': Task('coco', (800, 1280), BOXES, ('hamsa_s',), changes=by_heart(15)),
+    'coco_8': by_heart(60, 'heracles_s'),
+    'coco_8_short': by_heart(15, 'hamsa_s'),
 }
 HEADS = {'penn_fudan': 'mask_rcnn_', 'camvid': 'upernet_', 'coco': 'mask_rcnn_'}
 
@@ -124,10 +126,11 @@ def run(
     tool('train', *command, output=folder / f'{datetime.now():%Y%m%d_%H%M%S}.txt')
     scalars = sorted(folder.glob('*/vis_data/scalars.json'))
     curves: dict[str, list] = {}
-    for measure in task.measures:
+    for measure in (*task.measures, *task.followed):
         points = {step: value for file in scalars for step, value in found(file, measure)}
         curves[measure] = sorted(points.items())
-    scores = {measure: points[-1][1] for measure, points in curves.items()}
+    # mmdet measures nothing where nothing was found
+    scores = {one: curves[one][-1][1] if curves[one] else 0.0 for one in task.measures}
     if task.tested:
         printed = tool('test', config, last_checkpoint(folder), '--work-dir', folder, '--json')
         scores = {f'test {m}': json.loads(printed.splitlines()[-1])[m] for m in task.measures}

@@ -169,15 +169,16 @@ def page(runs: Runs) -> str:
 
 
 def draw(models: dict[str, list[dict]], picture: Path) -> None:
-    """The curve of the first measure, the mean over seeds."""
+    """Curves, the mean over seeds: of the first measure, and of the loss where it was kept."""
+    curves = next(iter(models.values()))[0]['curves']
+    kinds = [next(iter(curves)), *(kind for kind in ('loss',) if kind in curves)]
     figure = Figure(figsize=(6, 2.8), layout='constrained')
-    axes = figure.add_subplot()
-    for model, seeds in models.items():
-        measure = next(iter(seeds[0]['curves']))
-        points = mean_curve([one['curves'][measure] for one in seeds])
-        axes.plot(*zip(*points), label=MODELS[model])
-    axes.set(xlabel='epoch or iteration', ylabel=MEASURES[measure][0])
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds):
+        for model, seeds in models.items():
+            points = mean_curve([one['curves'][kind] for one in seeds])
+            axes.plot(*zip(*points), label=MODELS[model])
+        axes.set(xlabel='epoch or iteration', ylabel=MEASURES[kind][0])
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize=7)
     figure.savefig(picture, dpi=110)
 
