@@ -6,6 +6,7 @@ from pathlib import Path
 from traceback import walk_tb
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 from PIL import Image
@@ -302,6 +303,28 @@ def assert_refused(damage, words, wrong, cfg: Config) -> None:
         assert not place.is_relative_to(Path(__file__).parent), (
             f'the control itself fails: {error!r}'
         )
+
+
+def assert_taken(words, cfg: Config) -> None:
+    """The data are not refused; the warnings have ``words``, and there are none without."""
+    refusal, warnings = outcome(cfg)
+    assert refusal is None
+    for word in words:
+        assert any(word in warning for warning in warnings), warnings
+    assert words or not warnings
+
+
+def evaluated(cfg: Config, kind: type) -> dict[str, float]:
+    """What a metric of mmdet's says of the annotations of the val data as predictions."""
+    data = built(cfg, 'val')
+    metric = kind(ann_file=cfg.val_evaluator.ann_file)
+    metric.dataset_meta = data.metainfo
+    for item in data:
+        sample = item['data_samples']
+        boxes, classes = sample.gt_instances.bboxes.tensor, sample.gt_instances.labels
+        perfect = dict(bboxes=boxes, labels=classes, scores=torch.ones(len(boxes)))
+        metric.process({}, [dict(sample.metainfo, pred_instances=perfect)])
+    return metric.evaluate(len(data))
 
 
 def option(name, value):

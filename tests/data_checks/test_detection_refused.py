@@ -18,7 +18,16 @@ from detection_changes import (
     run_lengths,
 )
 from PIL import Image
-from small_data import HEIGHT, WIDTH, assert_refused, built, coco_content, detection_config, option
+from small_data import (
+    HEIGHT,
+    WIDTH,
+    assert_refused,
+    built,
+    coco_content,
+    detection_config,
+    evaluated,
+    option,
+)
 
 pytest.importorskip('mmdet')
 
@@ -125,17 +134,8 @@ def of_the_same_ids(cfg):
     evaluator_of_training(cfg)
 
 
-def evaluated(cfg):
-    """The box AP of predictions that are the annotations of the val data."""
-    data = built(cfg, 'val')
-    metric = CocoMetric(ann_file=cfg.val_evaluator.ann_file)
-    metric.dataset_meta = data.metainfo
-    for item in data:
-        sample = item['data_samples']
-        boxes, classes = sample.gt_instances.bboxes.tensor, sample.gt_instances.labels
-        perfect = dict(bboxes=boxes, labels=classes, scores=torch.ones(len(boxes)))
-        metric.process({}, [dict(sample.metainfo, pred_instances=perfect)])
-    return metric.evaluate(len(data))['coco/bbox_mAP']
+def box_ap(cfg):
+    return evaluated(cfg, CocoMetric)['coco/bbox_mAP']
 
 
 REFUSED = {
@@ -331,12 +331,12 @@ REFUSED = {
     'an evaluator of other pictures': (
         evaluator_of_training,
         ['train.json, which does not list 4 of the 4', 'val_101.jpg, id 101'],
-        evaluated,
+        box_ap,
     ),
     'an evaluator of other pictures with the same ids': (
         of_the_same_ids,
         ['gives another name to 4 of the 4', 'val_101.jpg'],
-        lambda cfg: evaluated(cfg) < 0.9,
+        lambda cfg: box_ap(cfg) < 0.9,
     ),
     'a text for the classes': (
         option('train_dataloader.dataset.metainfo', dict(classes='cat')),

@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_data import assert_refused, built, coco_content, detection_config, lvis_config, outcome
+from small_data import (
+    assert_refused,
+    built,
+    coco_content,
+    detection_config,
+    evaluated,
+    lvis_config,
+    outcome,
+)
 
 pytest.importorskip('mmdet')
 
@@ -54,21 +62,12 @@ def labels_beyond_the_classes(cfg):
     return max(torch.cat(found)) >= 1
 
 
-def evaluated(cfg):
-    """The box AP of the annotations of val as predictions."""
+def box_ap(cfg):
     from mmdet.evaluation import LVISMetric
 
     import heracles_mm.datasets.lvis_numpy  # noqa: F401
 
-    data = built(cfg, 'val')
-    metric = LVISMetric(ann_file=cfg.val_evaluator.ann_file)
-    metric.dataset_meta = data.metainfo
-    for item in data:
-        sample = item['data_samples']
-        boxes, classes = sample.gt_instances.bboxes.tensor, sample.gt_instances.labels
-        perfect = dict(bboxes=boxes, labels=classes, scores=torch.ones(len(boxes)))
-        metric.process({}, [dict(sample.metainfo, pred_instances=perfect)])
-    return metric.evaluate(len(data))['lvis/bbox_AP']
+    return evaluated(cfg, LVISMetric)['lvis/bbox_AP']
 
 
 REFUSED = {
@@ -85,12 +84,12 @@ REFUSED = {
     'no frequencies to evaluate by': (
         changed(without('categories', 'frequency'), 'val'),
         ['val.json has categories without frequency', 'LVISMetric'],
-        evaluated,
+        box_ap,
     ),
     'no lists of what was not looked for': (
         changed(without('images', 'neg_category_ids'), 'val'),
         ['val.json has images without neg_category_ids'],
-        evaluated,
+        box_ap,
     ),
     'a missing picture': (
         lambda cfg: (Path(cfg.train_dataloader.dataset.data_root) / 'train/train_3.jpg').unlink(),
@@ -108,7 +107,7 @@ def test_a_refusal_names_the_fault_and_mmdet_fails_or_learns_nonsense(case, cfg)
 def test_sound_data_pass_and_are_evaluated_on_todays_numpy(cfg):
     """lvis 0.5.3 computes by a name that numpy 1.24 took away."""
     assert outcome(cfg) == (None, [])
-    assert evaluated(cfg) == pytest.approx(1)
+    assert box_ap(cfg) == pytest.approx(1)
     assert np.float is float
 
 
