@@ -174,10 +174,11 @@ def draw(models: dict[str, list[dict]], picture: Path) -> None:
     kinds = [next(iter(curves)), *(kind for kind in ('loss',) if kind in curves)]
     figure = Figure(figsize=(6, 2.8), layout='constrained')
     for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds):
+        label, scale = MEASURES[kind]
         for model, seeds in models.items():
-            points = mean_curve([one['curves'][kind] for one in seeds])
-            axes.plot(*zip(*points), label=MODELS[model])
-        axes.set(xlabel='epoch or iteration', ylabel=MEASURES[kind][0])
+            steps, values = zip(*mean_curve([one['curves'][kind] for one in seeds]))
+            axes.plot(steps, [value * scale for value in values], label=MODELS[model])
+        axes.set(xlabel='epoch or iteration', ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize=7)
     figure.savefig(picture, dpi=110)
