@@ -6,11 +6,11 @@
 A run is tools/train.py --amp (bfloat16 on a CPU) in a process of its own, with a config of ours or,
 for a peer, of benchmarks/peers. It leaves one file, benchmarks/results/TASK_MODEL_SEED.json:
 scores, curve, seconds, machine, parameters, multiply-adds, command and commit. What has its file is
-left out, and a run that was stopped goes on at its last checkpoint in --work-dir. A task that
-starts from the weights of Imagenette takes them from the finished run of 20 epochs of the same
-model and seed there, else those that come with this package (of seed 0). COCO_ROOT is what
-`tools/prepare_data.py coco-subset --number 8` made, the others are as in docs/public_data.md.
-benchmarks/results_page.py makes docs/results.md of the files.
+left out (--results with another folder repeats it), and a run that was stopped goes on at its last
+checkpoint in --work-dir. A task that starts from the weights of Imagenette takes them from the
+finished run of 20 epochs of the same model and seed there, else those that come with this package
+(of seed 0). COCO_ROOT is what `tools/prepare_data.py coco-subset --number 8` made, the others are
+as in docs/public_data.md. benchmarks/results_page.py makes docs/results.md of the files.
 """
 
 import argparse

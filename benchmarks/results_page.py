@@ -164,7 +164,8 @@ def page(runs: Runs) -> str:
         lines += [f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.']
         if first['starts_from'] in TASKS:  # a file of the run's own machine
             chain = f'--tasks {first["starts_from"]} {task} --models {first["model"]}'
-            lines[-1] += f' It starts from another run: `python benchmarks/real_data.py {chain}`.'
+            chained = f'python benchmarks/real_data.py {chain} --results work_dirs/results'
+            lines[-1] += f' It starts from another run: `{chained}`.'
     return '\n'.join([*lines, ''])
 
 
