@@ -28,7 +28,6 @@ from common import log, options
 
 from heracles_mm.benchmark.machine import environment
 from heracles_mm.checkpoints.shipped import SCHEME, shipped_weights
-from heracles_mm.visualization import read_scalars
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results'
@@ -125,12 +124,8 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     tool('train', *command, output=folder / f'{datetime.now():%Y%m%d_%H%M%S}.txt')
     scalars = sorted(folder.glob('*/vis_data/scalars.json'))
-    curves: dict[str, list] = {}
-    for measure in (*task.measures, *task.followed):
-        points = {step: value for file in scalars for step, value in found(file, measure)}
-        curves[measure] = sorted(points.items())
-    # mmdet measures nothing where nothing was found
-    scores = {one: curves[one][-1][1] if curves[one] else 0.0 for one in task.measures}
+    curves = read_curves(scalars, task)
+    scores = {measure: curves[measure][-1][1] for measure in task.measures}
     if task.tested:
         printed = tool('test', config, last_checkpoint(folder), '--work-dir', folder, '--json')
         scores = {f'test {m}': json.loads(printed.splitlines()[-1])[m] for m in task.measures}
@@ -173,9 +168,17 @@ def config_of(name: str, model: str) -> str:
     return own if (ROOT / own).exists() else f'benchmarks/peers/{TASKS[name].config}.py'
 
 
-def found(scalars: Path, measure: str) -> list[tuple[int, float]]:
-    """Points of a scalar, none where the process was stopped before the first."""
-    return read_scalars(scalars, measure) if measure in scalars.read_text() else []
+def read_curves(scalars: list[Path], task: Task) -> dict[str, list[tuple[int, float]]]:
+    """(step, value) by what is measured or followed; a process that went on comes later.
+
+    mmdet logs no AP of an evaluation in which nothing was found: that is 0.
+    """
+    rows = [json.loads(line) for file in scalars for line in file.read_text().splitlines()]
+    evaluated = [row for row in rows if 'loss' not in row]
+    points = {one: {row['step']: row.get(one, 0.0) for row in evaluated} for one in task.measures}
+    for one in task.followed:
+        points[one] = {row['step']: row[one] for row in rows if one in row}
+    return {one: sorted(found.items()) for one, found in points.items()}
 
 
 def weights(args: argparse.Namespace, after: str, model: str, seed: int) -> str:

@@ -94,7 +94,7 @@ TASKS = {
     'coco_8': Task(
         'Eight pictures of COCO at their own size, learnt by heart by the recipe for COCO',
         'Is anything in the recipe for COCO broken? Then eight pictures stay unlearnt. 60 epochs '
-        'are 240 steps.',
+        'are 240 steps; the APs are of the same eight.',
         {'coco/bbox_mAP': 90},
     ),
     'coco_8_short': Task(

@@ -198,6 +198,23 @@ def test_a_task_starts_from_a_finished_run_else_from_the_shipped_weights(tmp_pat
         weights(args, 'imagenette_20e', 'resnet_nano', 2)
 
 
+def test_an_evaluation_that_found_nothing_is_a_zero_of_its_curve(tmp_path, monkeypatch):
+    """mmdet logs no AP then; and a run that went on has done some steps twice."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    script = runpy.run_path(str(BENCHMARKS / 'real_data.py'))
+    box, mask = script['BOXES']
+    rows = [[dict(step=4, loss=2.0), dict(step=5, time=1.0), dict(step=8, loss=1.5)]]
+    rows += [[dict(step=8, loss=1.25), {'step': 10, box: 0.5, mask: 0.25}]]
+    files = [tmp_path / '1.json', tmp_path / '2.json']
+    for file, lines in zip(files, rows, strict=True):
+        file.write_text(''.join(f'{json.dumps(line)}\n' for line in lines))
+    assert script['read_curves'](files, script['TASKS']['coco_8']) == {
+        box: [(5, 0.0), (10, 0.5)],
+        mask: [(5, 0.0), (10, 0.25)],
+        'loss': [(4, 2.0), (8, 1.25)],
+    }
+
+
 def test_the_page_of_results_is_that_of_the_files(tmp_path):
     """docs/results.md and README's table are made, never written."""
     written = BENCHMARKS.parent / 'docs' / 'results.md', BENCHMARKS.parent / 'README.md'
