@@ -37,6 +37,8 @@ OURS = ('heracles_nano', 'hamsa_nano')
 PEERS = ('convnext_nano', 'swin_nano', 'resnet_nano')
 """Of Heracles' size; of HAMSA's with ``_wide`` at the end of their names."""
 
+LARGE = ('heracles_s', 'hamsa_s', 'swin_t', 'convnext_t')
+
 ALL = (*OURS, *PEERS, *(f'{peer}_wide' for peer in PEERS))
 
 
@@ -73,11 +75,22 @@ def by_heart(epochs: int, model: str) -> Task:
     return Task('coco', (800, 1280), BOXES, (model,), changes=changes, followed=('loss',))
 
 
+FOR_A_GPU = (
+    'train_dataloader.batch_size=128',
+    'train_dataloader.num_workers=4',
+    'train_cfg.max_epochs=20',
+    'train_cfg.val_interval=4',
+    'param_scheduler.1.end=20',
+    'custom_hooks.5.schedule.0.action_epoch=16',
+)
+"""What makes one recipe of those of S models (80 epochs) and of nano models (batch 32)."""
+
 TOP1, MIOU = ('accuracy/top1',), ('mIoU',)
 BOXES = ('coco/bbox_mAP', 'coco/segm_mAP')
 TASKS = {
     'imagenette_5e': Task('imagenette_5e', (128, 128), TOP1, ALL),
     'imagenette_20e': Task('imagenette', (128, 128), TOP1, ALL),
+    'imagenette_s_20e': Task('imagenette', (128, 128), TOP1, LARGE, changes=FOR_A_GPU),
     'penn_fudan': Task('pennfudan', (384, 512), BOXES, ALL),
     'penn_fudan_pretrained': Task('pennfudan', (384, 512), BOXES, ALL, 'imagenette_20e'),
     'camvid': Task('camvid', (360, 480), MIOU, ALL, tested=True),

@@ -1,5 +1,6 @@
 """The peers of benchmarks/real_data.py: their size is that of ours, and so is their recipe."""
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,19 @@ def test_a_peer_has_the_recipe_of_ours(task, peer):
             if isinstance(part, dict):
                 part.pop('in_channels', None)
     assert models[0] == models[1]
+
+
+@pytest.mark.parametrize('name', ['heracles_s', 'hamsa_s'])
+def test_s_models_and_their_peers_have_one_recipe(name, peer, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / 'benchmarks')
+    changes = runpy.run_path(str(ROOT / 'benchmarks' / 'real_data.py'))['FOR_A_GPU']
+    changed = {key: int(value) for key, value in (change.split('=') for change in changes)}
+    configs = [ours('imagenette', name), peer('imagenette', 'swin_t')]
+    for config in configs:
+        config.merge_from_dict(changed)
+        for key in (*OTHER, 'model', 'epochs', 'auto_scale_lr'):
+            config.pop(key, None)
+    assert configs[0].to_dict() == configs[1].to_dict()
 
 
 def test_the_convnext_of_the_configs_is_the_peer(peer):
