@@ -157,8 +157,8 @@ class _NormOfAnyDtype(nn.LayerNorm):
     """A LayerNorm in the dtype of its input, whatever its weights are in."""
 
     def __init__(self, norm: nn.LayerNorm) -> None:
-        super().__init__(norm.normalized_shape, norm.eps)
-        self.load_state_dict(norm.state_dict())
+        super().__init__(norm.normalized_shape, norm.eps, device='meta')
+        self.weight, self.bias = norm.weight, norm.bias
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
