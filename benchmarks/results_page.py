@@ -15,7 +15,7 @@ import ablation_tables
 import robustness_tables
 from common import mean_and_range, mean_curve, options
 from matplotlib.figure import Figure
-from results_words import MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
+from results_words import LARGE_PEERS, MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
 
 ROOT = Path(__file__).resolve().parents[1]
 Runs = dict[str, dict[str, list[dict[str, Any]]]]  # task -> model -> its seeds
@@ -47,7 +47,7 @@ def score(seeds: list[dict], measure: str) -> str:
 def compared(runs: Runs) -> Iterator[tuple[bool, str]]:
     """Of each measure of a family of ours and its peer: whether the peer is ahead, a sentence."""
     for task, models in runs.items():
-        for pair in (pair for pair in PEERS if models.keys() >= set(pair)):
+        for pair in (one for one in (*PEERS, *LARGE_PEERS) if models.keys() >= set(one)):
             for measure in models[pair[0]][0]['scores']:
                 ours, its = (mean(one['scores'][measure] for one in models[name]) for name in pair)
                 scores = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
@@ -65,8 +65,12 @@ def table(models: dict[str, list[dict]]) -> Iterator[str]:
         cells += [str(len(seeds)), f'{first["parameters"] / 1e6:.2f}M']
         cells += [f'{first["multiply_adds"] / 1e9:.2f}']
         cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}']
-        cells += [', '.join(sorted({one['machine']['cpu'] for one in seeds}))]
+        cells += [', '.join(sorted({processor(one['machine']) for one in seeds}))]
         yield f'| {MODELS[model]} | {" | ".join(cells)} |'
+
+
+def processor(machine: dict[str, Any]) -> str:
+    return machine['cpu'] if machine['device'] == 'CPU' else machine['device']
 
 
 def answers(task: str, runs: Runs) -> Iterator[str]:
@@ -107,7 +111,7 @@ def about(
 
 def best_peer(models: dict[str, list[dict]], ours: str, measure: str) -> str:
     """Of the peers of its size that have run, '' where none has."""
-    ran = [peer for size, peer in PEERS if size == ours and peer in models]
+    ran = [peer for size, peer in (*PEERS, *LARGE_PEERS) if size == ours and peer in models]
     return max(ran, key=lambda peer: mean(scores(models[peer], measure)), default='')
 
 
@@ -148,7 +152,9 @@ def page(runs: Runs) -> str:
         '`benchmarks/results_page.py` makes this page of them. Nothing here is a result on '
         'ImageNet, COCO or ADE20K. The last checkpoint counts; no test-time tricks. The data and '
         'how to fetch them: [public_data.md](public_data.md). A peer has the parameters and, as a '
-        'classifier at 128 px, the multiply-adds of one of our models within 10 %.',
+        'classifier at 128 px, the multiply-adds of one of our models within 10 %; beside S models '
+        'stand Swin-T and ConvNeXt-T, of more parameters. `--amp` is bfloat16 on a CPU, float16 on '
+        'a GPU.',
         '',
         '## Where a peer is better',
         '',

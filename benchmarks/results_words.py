@@ -12,6 +12,8 @@ MODELS = {
     },
     'heracles_s': 'Heracles-S',
     'hamsa_s': 'HAMSA-S',
+    'swin_t': 'Swin-T',
+    'convnext_t': 'ConvNeXt-T',
 }
 PEERS = tuple(
     (ours, f'{kind}_nano{wide}')
@@ -20,7 +22,12 @@ PEERS = tuple(
 )
 """Models of one size."""
 
-PEER_NAMES = {peer for _, peer in PEERS}
+LARGE_PEERS = tuple(
+    (f'{f}_s', peer) for f in ('heracles', 'hamsa') for peer in ('swin_t', 'convnext_t')
+)
+"""Models of the sizes that papers compare."""
+
+PEER_NAMES = {peer for _, peer in (*PEERS, *LARGE_PEERS)}
 
 MEASURES = {
     'accuracy/top1': ('top-1, %', 1),
@@ -59,6 +66,13 @@ TASKS = {
         'Imagenette, 128 px, 20 epochs from random weights',
         'And with four times as long?',
         {'accuracy/top1': 87},
+        f'{LEADERBOARD}, 20 epochs: 91.6',
+    ),
+    'imagenette_s_20e': Task(
+        'Imagenette, 128 px, S models, 20 epochs of batch 128 from random weights, on a GPU',
+        'And models of the size that papers compare? Up to six trainings shared the card, so the '
+        'minutes say little.',
+        {},
         f'{LEADERBOARD}, 20 epochs: 91.6',
     ),
     'penn_fudan': Task(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from heracles_mm.errors import UsageError
 from heracles_mm.spectral.eager import keep_traced_size
+from heracles_mm.spectral.ffts import irfftn, rfftn
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
 from heracles_mm.spectral.stored import OnAnyGrid, check_stored
@@ -126,5 +127,5 @@ def _convolve(x: Tensor, kernel: Tensor, axes: Axes) -> Tensor:
         return x
     both = torch.complex(kernel, reverse_frequencies(kernel, axes))
     half = both.narrow(axes[-1], 0, x.shape[axes[-1]] // 2 + 1)
-    y = torch.fft.rfftn(x, dim=axes) * (half * (0.5 - 0.5j))
-    return torch.fft.irfftn(y, s=[x.shape[axis] for axis in axes], dim=axes)
+    y = rfftn(x, axes) * (half * (0.5 - 0.5j))
+    return irfftn(y, axes, [x.shape[axis] for axis in axes])

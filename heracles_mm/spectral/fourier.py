@@ -9,10 +9,10 @@ Maps come in float32 or float64, never in a half type.
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from heracles_mm.errors import UsageError
+from heracles_mm.spectral.ffts import irfftn, rfftn
 
 FFT_AXES = ('tokens', 'grid')
 
@@ -49,7 +49,7 @@ def half_spectrum(x: Tensor, fft_axes: str, norm: str) -> Tensor:
     if x.shape[0] == 0:  # MKL refuses an empty batch
         bins = (*x.shape[1:-2], x.shape[-2] // 2 + 1)
         return x.reshape(0, *bins, x.shape[-1]).to(x.dtype.to_complex())
-    return torch.fft.rfftn(x, dim=tuple(range(1, x.dim() - 1)), norm=norm)
+    return rfftn(x, tuple(range(1, x.dim() - 1)), norm)
 
 
 def from_half_spectrum(z: Tensor, grid: tuple[int, int], fft_axes: str, norm: str) -> Tensor:
@@ -57,5 +57,5 @@ def from_half_spectrum(z: Tensor, grid: tuple[int, int], fft_axes: str, norm: st
     size = (grid[0] * grid[1],) if fft_axes == 'tokens' else grid
     if z.shape[0] == 0:
         return z.real.reshape(0, *grid, z.shape[-1])
-    y = torch.fft.irfftn(z, s=size, dim=tuple(range(1, z.dim() - 1)), norm=norm)
+    y = irfftn(z, tuple(range(1, z.dim() - 1)), size, norm)
     return y.unflatten(1, grid) if fft_axes == 'tokens' else y

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from heracles_mm.spectral import tables
+from heracles_mm.spectral.ffts import rfftn
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.tables import table
 
@@ -145,7 +146,7 @@ def _dht_matmul(x: Tensor, axes: Axes) -> Tensor:
 def _dht_fft(x: Tensor, axes: Axes) -> Tensor:
     """Re F - Im F from the half spectrum; the other half is Re F(-f) + Im F(-f)."""
     *first, last = axes
-    z = torch.fft.rfftn(x, dim=axes, norm='ortho')  # W // 2 + 1 frequencies along the last axis
+    z = rfftn(x, axes, 'ortho')  # W // 2 + 1 frequencies along the last axis
     count = (x.shape[last] + 1) // 2 - 1
     other = (z.real + z.imag).narrow(last, 1, count).flip(axes)
     for axis in first:

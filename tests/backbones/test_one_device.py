@@ -21,7 +21,9 @@ class OneDevice(TorchDispatchMode):
     and copies, which are there to cross."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and t.dim()]
+        tensors = [
+            t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor) and t.dim()
+        ]
         crosses = func.overloadpacket in (torch.ops.aten.copy_, torch.ops.aten._to_copy)
         assert crosses or len({t.device for t in tensors}) < 2, f'{func} on several devices'
         return func(*args, **(kwargs or {}))
