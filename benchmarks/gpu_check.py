@@ -1,6 +1,6 @@
 """Everything that a GPU may do otherwise, on one card, in one run of at most eight minutes.
 
-    python benchmarks/gpu_check.py [--json gpu.json] [--minutes 8]
+    python benchmarks/gpu_check.py [--json gpu.json] [--minutes 8] [--checks columns demo ...]
     python benchmarks/gpu_check.py --device cpu --quick      # the same path, small, without a GPU
 
 Every variant of both backbones, forward and backward, in float32 and under float16 and bfloat16
@@ -253,13 +253,18 @@ def name_of(dtype: torch.dtype) -> str:
 CHECKS = (against_float64, for_inference, mmcv_operators, columns, demo, other_ways)
 """What takes longest, a compiler, comes last."""
 
+NAMES = [check.__name__ for check in CHECKS]
+
 
 def main() -> None:
-    args = options(__doc__, device='cuda', quick=False, json=Path('gpu_check.json'), minutes=8.0)
+    file = Path('gpu_check.json')
+    args = options(__doc__, device='cuda', quick=False, json=file, minutes=8.0, checks=NAMES)
+    if unknown := set(args.checks) - set(NAMES):
+        sys.exit(f'gpu_check: error: no checks {sorted(unknown)}: choose of {NAMES}')
     if args.device == 'cuda' and not torch.cuda.is_available():
         sys.exit('gpu_check: error: torch sees no CUDA device: try --device cpu --quick')
     start, bench, found = time.monotonic(), Bench(args.device, args.quick), []
-    for check in CHECKS:
+    for check in (each for each in CHECKS if each.__name__ in args.checks):
         name = check.__name__.replace('_', ' ')
         if time.monotonic() - start > args.minutes * 60:
             found.append(Finding(name, '', words='not run: no time was left'))

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from heracles_mm.errors import UsageError
+from heracles_mm.spectral import tables
 from heracles_mm.spectral.eager import keep_traced_size
 from heracles_mm.spectral.ffts import irfftn, rfftn
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.resample import resample_filter
 from heracles_mm.spectral.stored import OnAnyGrid, check_stored
+from heracles_mm.spectral.tables import table
 from heracles_mm.spectral.transforms import Axes, dctn, dhtn, idctn, reverse_frequencies
 
 logger = logging.getLogger(__name__)
@@ -127,5 +129,5 @@ def _convolve(x: Tensor, kernel: Tensor, axes: Axes) -> Tensor:
         return x
     both = torch.complex(kernel, reverse_frequencies(kernel, axes))
     half = both.narrow(axes[-1], 0, x.shape[axes[-1]] // 2 + 1)
-    y = rfftn(x, axes) * (half * (0.5 - 0.5j))
+    y = rfftn(x, axes) * (half * table(tables.cas_pair_to_dft, kernel, 1))
     return irfftn(y, axes, [x.shape[axis] for axis in axes])

@@ -136,6 +136,12 @@ def bin_shares(n: int, rows: int) -> Tensor:
     return ((1 + ((k == 0) | (2 * k == n)).double()) / 2).repeat(rows)
 
 
+def cas_pair_to_dft(_: int, __: int = 0) -> Tensor:
+    """What makes a DFT of K(f) + j K(-f), K a Hartley spectrum: a number, which as one of Python
+    torch 2.11 cannot compile."""
+    return torch.tensor((1 - 1j) / 2, dtype=torch.complex128, device='cpu')
+
+
 def complex_pair(_: int, __: int = 0) -> Tensor:
     """What makes R + j I and R - j I of R and I, (2, 2)."""
     return torch.tensor([[1, 1j], [1, -1j]], dtype=torch.complex128, device='cpu')
