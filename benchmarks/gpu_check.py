@@ -274,7 +274,8 @@ def main() -> None:
             for finding in check(bench):
                 found.append(finding)
                 if time.monotonic() - start > args.minutes * 60:
-                    found.append(Finding(name, '', words='not finished: no time was left'))
+                    words = 'ended here, maybe early: no time was left'
+                    found.append(Finding(name, '', words=words))
                     break
         except Exception as error:
             found.append(Finding(name, '', words=f'FAILED: {type(error).__name__}: {error}'))
@@ -286,7 +287,7 @@ def main() -> None:
     machine = environment(torch.device(args.device))
     rows = [{**each._asdict(), 'verdict': each.verdict} for each in found]
     args.json.write_text(json.dumps({'machine': machine, 'findings': rows}, indent=1) + '\n')
-    bad = [each for each in found if each.verdict.startswith(('TOO', 'FAILED', 'not'))]
+    bad = [each for each in found if each.verdict.startswith(('TOO', 'FAILED', 'not', 'ended'))]
     print(f'{len(found)} findings on {machine["device"]}, {len(bad)} of them bad: {args.json}')
     sys.exit(bool(bad))
 

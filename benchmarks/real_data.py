@@ -99,6 +99,9 @@ TASKS = {
     'coco_8': by_heart(60, 'heracles_s'),
     'coco_8_short': by_heart(15, 'hamsa_s'),
 }
+ON_A_GPU = ('imagenette_s_20e',)
+"""Elsewhere they run where they are asked for."""
+
 HEADS = {'penn_fudan': 'mask_rcnn_', 'camvid': 'upernet_', 'coco': 'mask_rcnn_'}
 
 
@@ -218,9 +221,8 @@ def seconds(scalars: Path) -> float:
 def main() -> None:
     models = list(dict.fromkeys(model for task in TASKS.values() for model in task.models))
     work = Path('work_dirs/real_data')
-    args = options(
-        __doc__, tasks=list(TASKS), models=models, seeds=[0], work_dir=work, results=RESULTS
-    )
+    tasks = [name for name in TASKS if name not in ON_A_GPU or torch.cuda.is_available()]
+    args = options(__doc__, tasks=tasks, models=models, seeds=[0], work_dir=work, results=RESULTS)
     os.chdir(ROOT)
     for name in args.tasks:
         task = TASKS[name]

@@ -70,8 +70,7 @@ TASKS = {
     ),
     'imagenette_s_20e': Task(
         'Imagenette, 128 px, S models, 20 epochs of batch 128 from random weights, on a GPU',
-        'And models of the size that papers compare? Up to six trainings shared the card, so the '
-        'minutes say little.',
+        'And models of the size that papers compare?',
         {},
         f'{LEADERBOARD}, 20 epochs: 91.6',
     ),

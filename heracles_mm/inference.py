@@ -16,6 +16,7 @@ from heracles_mm.spectral.eager import AsMade, has_nothing_attached
 from heracles_mm.spectral.fused_bins import Weights
 from heracles_mm.spectral.grids import grids_seen
 from heracles_mm.spectral.precision import at_least_float32
+from heracles_mm.spectral.tables import CACHE
 
 Model = TypeVar('Model', bound=nn.Module)
 Grid = tuple[int, int]
@@ -172,15 +173,17 @@ class _Graphed:
 
     def __init__(self, forward: Any, example: Tensor) -> None:
         self.forward, self.x = forward, example.clone()
-        stream = torch.cuda.Stream(example.device)
-        stream.wait_stream(torch.cuda.current_stream(example.device))
-        with torch.cuda.stream(stream):  # libraries choose their algorithms outside of the capture
-            for _ in range(self.WARM_UPS):
-                forward(self.x)
-        torch.cuda.current_stream(example.device).wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self.maps = forward(self.x)
+        with torch.cuda.device(example.device):
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):  # libraries choose their algorithms before the capture
+                for _ in range(self.WARM_UPS):
+                    forward(self.x)
+            torch.cuda.current_stream().wait_stream(stream)
+            self.tables = CACHE.tensors()  # a replay reads them, whatever the cache still holds
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.maps = forward(self.x)
 
     def __call__(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
         if options or (x.shape, x.dtype, x.device) != (self.x.shape, self.x.dtype, self.x.device):

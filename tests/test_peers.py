@@ -10,6 +10,8 @@ pytest.importorskip('mmdet', reason='peers detect')
 pytest.importorskip('mmseg', reason='and segment')
 pytest.importorskip('mmpretrain', reason='and are its backbones')
 
+from mmpretrain.models import ConvNeXt, SwinTransformer
+
 from heracles_mm.cli.get_flops import make_report
 
 ROOT = Path(__file__).parents[1]
@@ -84,6 +86,12 @@ def test_s_models_and_their_peers_have_one_recipe(name, peer, monkeypatch):
         for key in (*OTHER, 'model', 'epochs', 'last_quarter', 'auto_scale_lr'):
             config.pop(key, None)
     assert configs[0].to_dict() == configs[1].to_dict()
+
+
+def test_the_peers_of_s_models_have_the_published_sizes(peer):
+    swin, convnext = (peer('imagenette', name).backbone.arch for name in ('swin_t', 'convnext_t'))
+    assert SwinTransformer.arch_zoo['tiny'] == swin.to_dict()
+    assert ConvNeXt.arch_settings['tiny'] == convnext.to_dict()
 
 
 def test_the_convnext_of_the_configs_is_the_peer(peer):

@@ -38,6 +38,10 @@ class TableCache:
                 self.bytes -= self._tables.popitem(last=False)[1].nbytes
             return table
 
+    def tensors(self) -> list[Tensor]:
+        with self._lock:
+            return [*self._tables.values()]
+
     def clear(self) -> None:
         with self._lock:
             self._tables.clear()

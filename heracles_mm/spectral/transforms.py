@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from heracles_mm.spectral import tables
-from heracles_mm.spectral.ffts import rfftn
+from heracles_mm.spectral.ffts import irfftn, rfftn
 from heracles_mm.spectral.precision import at_least_float32, check_real, no_autocast
 from heracles_mm.spectral.tables import table
 
@@ -114,7 +114,7 @@ def _dct(x: Tensor) -> Tensor:
     """1-D DCT-II over the last axis by one real FFT of the same length (Makhoul 1980)."""
     n = x.shape[-1]
     ordered = torch.cat((x[..., 0::2], x[..., 1::2].flip(-1)), dim=-1)
-    z = torch.fft.rfft(ordered) * _table(tables.dct_phase, x, -1)  # (..., n // 2 + 1)
+    z = rfftn(ordered, (-1,)) * _table(tables.dct_phase, x, -1)  # (..., n // 2 + 1)
     # Y_k = Re z_k for k <= n / 2 and Y_{n-k} = -Im z_k for the rest.
     return torch.cat((z.real, -z.imag[..., 1 : (n + 1) // 2].flip(-1)), dim=-1)
 
@@ -125,7 +125,7 @@ def _idct(x: Tensor) -> Tensor:
     zero = torch.zeros_like(x[..., :1])
     mirrored = torch.cat((zero, x[..., (n + 1) // 2 :].flip(-1)), dim=-1)  # Y_{n-k}, with Y_n = 0
     z = torch.complex(x[..., : n // 2 + 1], -mirrored)
-    ordered = torch.fft.irfft(z / _table(tables.dct_phase, x, -1), n=n)
+    ordered = irfftn(z / _table(tables.dct_phase, x, -1), (-1,), (n,))
     half = (n + 1) // 2
     odd = F.pad(ordered[..., half:].flip(-1), (0, n % 2))
     return torch.stack((ordered[..., :half], odd), dim=-1).flatten(-2)[..., :n]

@@ -27,7 +27,7 @@ def plot_features(backbone: nn.Module, picture: Tensor, channels: int = CHANNELS
         channels: how many.
     """
     with torch.no_grad():
-        maps = [stage_map[0].float().numpy() for stage_map in stage_maps(backbone, picture)]
+        maps = [stage_map[0].float().cpu().numpy() for stage_map in stage_maps(backbone, picture)]
     figure = Figure(figsize=(1.7 * (channels + 2), 1.9 * len(maps) + 0.5), layout='constrained')
     grid = figure.subplots(len(maps), channels + 2, squeeze=False)
     for axes in grid[1:, 0]:

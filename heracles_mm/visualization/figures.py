@@ -39,7 +39,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def show_picture(axes: Axes, picture: Tensor) -> None:
     """Draw a normalised picture (1, 3, H, W) stretched to the range of colours."""
-    shown = picture[0].permute(1, 2, 0).numpy()  # (H, W, 3)
+    shown = picture[0].permute(1, 2, 0).cpu().numpy()  # (H, W, 3)
     axes.imshow(unit_range(shown))
     axes.set(xticks=[], yticks=[])
     axes.set_title(f'input, {shown.shape[1]}x{shown.shape[0]} px', fontsize=8)

@@ -40,11 +40,11 @@ def effective_receptive_field(backbone: nn.Module, pictures: Tensor, stage: int)
         middle = y[:, y.shape[1] // 2, y.shape[2] // 2]  # (B, C)
         energy = torch.zeros_like(x)
         for _ in range(DRAWS):
-            projection = torch.randn(middle.shape, generator=generator)
+            projection = torch.randn(middle.shape, generator=generator).to(middle)
             (gradient,) = torch.autograd.grad(middle, x, projection, retain_graph=True)
             energy += gradient.square()
     field = energy.sum((0, 1)).sqrt()  # (H, W)
-    return (field / field.max()).numpy()
+    return (field / field.max()).cpu().numpy()
 
 
 def side_of(field: np.ndarray, share: float = SHARE) -> int:

@@ -60,9 +60,11 @@ def test_a_large_batch_in_groups_is_each_picture_alone(name, monkeypatch):
             torch.testing.assert_close(backbone(x), whole)
 
 
-def test_an_empty_batch_gives_empty_maps(name):
-    maps = tiny(name).eval()(torch.zeros(0, 3, 64, 64))
-    assert [m.shape[0] for m in maps] == [0, 0, 0, 0]
+@pytest.mark.parametrize('size', [(64, 64), (32, 320)])
+def test_an_empty_batch_gives_empty_maps(name, size):
+    backbone = tiny(name).eval()
+    maps, others = (backbone(torch.zeros(count, 3, *size)) for count in (0, 1))
+    assert [m.shape for m in maps] == [(0, *m.shape[1:]) for m in others]
 
 
 def test_every_parameter_gets_a_gradient(name):
