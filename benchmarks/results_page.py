@@ -153,8 +153,8 @@ def page(runs: Runs) -> str:
         'ImageNet, COCO or ADE20K. The last checkpoint counts; no test-time tricks. The data and '
         'how to fetch them: [public_data.md](public_data.md). A peer has the parameters and, as a '
         'classifier at 128 px, the multiply-adds of one of our models within 10 %; S models stand '
-        'beside those of papers, which have more parameters. Runs shared their machine with others, '
-        'up to six on the GPU, so minutes say little; `--amp` is bfloat16 on a CPU and float16 on '
+        'beside those of papers, which have more parameters. Runs shared their machine, the GPU up '
+        'to six, so minutes say little; `--amp` is bfloat16 on a CPU and float16 on '
         'a GPU.',
         '',
         '## Where a peer is better',
