@@ -223,6 +223,8 @@ def main() -> None:
     work = Path('work_dirs/real_data')
     tasks = [name for name in TASKS if name not in ON_A_GPU or torch.cuda.is_available()]
     args = options(__doc__, tasks=tasks, models=models, seeds=[0], work_dir=work, results=RESULTS)
+    if unknown := {*args.tasks} - {*TASKS} | {*args.models} - {*models}:
+        sys.exit(f'real_data: error: no {sorted(unknown)}: choose of {[*TASKS]} and {models}')
     os.chdir(ROOT)
     for name in args.tasks:
         task = TASKS[name]

@@ -84,3 +84,19 @@ def test_answers_tell_what_pretraining_gains_each_model():
     heracles, hamsa = answers('penn_fudan_pretrained', runs)
     assert heracles.endswith('reached, +9.0 over random weights, 51.0 (50.0 to 52.0).')
     assert 'random' not in plain + hamsa
+
+
+def test_the_table_of_a_gpu_is_that_of_its_file():
+    root = Path(__file__).parents[1]
+    file = root / 'benchmarks' / 'results' / 'gpu' / 'nvidia_h200.json'
+    found = [one for one in json.loads(file.read_text())['findings'] if 'on paper' in one['words']]
+    lines = (root / 'docs' / 'roofline.md').read_text().splitlines()
+    names = ('heracles_s', 'hamsa_s', 'hamsa_s_real', 'deit_s', 'swin_t')
+    for check in dict.fromkeys(one['check'] for one in found):
+        cells = {one['case'].split(',')[0]: one for one in found if one['check'] == check}
+        times = ' | '.join(f'{cells[name]["value"]:.1f}' for name in names)
+        row = lines.index(f'| {check.removesuffix(", bfloat16, eager")}, ms | {times} |')
+        words = [cells[name]['words'].split() for name in names[:-1]]
+        ratios = ' | '.join(f'{each[0]} ({each[-1]})' for each in words)
+        assert lines[row + 1].endswith(f' | {ratios} | 1 |')
+    assert len(found) == 4 * len(names)

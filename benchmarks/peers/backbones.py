@@ -1,8 +1,8 @@
 # The backbone that $PEER names: mmpretrain's ConvNeXt, Swin (arXiv 2103.14030) or ResNet-18 (arXiv
 # 1512.03385), narrowed to the sizes of our nano models, `nano` to Heracles' and `nano_wide` to
 # HAMSA's: classifiers at 128 px have parameters and multiply-adds within 10 % of theirs, to which
-# tests/test_peers.py holds them. Beside our S models stand Swin-T and ConvNeXt-T,
-# with the drop path of ours, Swin-T with windows of 4 as well.
+# tests/test_peers.py holds them. Beside our S models stand Swin-T, with windows of 4, and
+# ConvNeXt-T, both with the drop path of ours.
 swin = dict(
     type='mmpretrain.SwinTransformer',
     window_size=4,  # as many windows at 128 px as 7 give at 224
