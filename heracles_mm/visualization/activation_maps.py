@@ -118,7 +118,7 @@ def plot_class_activation(
     for (picture, subject, maps), line in zip(
         rows, figure.subplots(len(rows), columns, squeeze=False), strict=True
     ):
-        pixels = unit_range(picture[0].permute(1, 2, 0).numpy())  # (H, W, 3)
+        pixels = unit_range(picture[0].permute(1, 2, 0).cpu().numpy())  # (H, W, 3)
         name = classes[subject.label] if classes else f'class {subject.label}'
         for axes in line:
             axes.imshow(pixels)

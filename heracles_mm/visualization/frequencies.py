@@ -86,7 +86,8 @@ def plot_gates(backbone: nn.Module, picture: Tensor) -> Figure:
 
 
 def gate_values(backbone: nn.Module, picture: Tensor) -> dict[int, list[Tensor]]:
-    """Stage, counted from 1 -> gate of each block, (C, H, W), 0 to 1, zero frequency in the middle.
+    """Stage, counted from 1 -> gate of each block, (C, H, W), 0 to 1, zero frequency in the middle,
+    on the CPU.
 
     Args:
         backbone: a HAMSA.
@@ -106,7 +107,7 @@ def gate_values(backbone: nn.Module, picture: Tensor) -> dict[int, list[Tensor]]
 
     def plane(sass: SASS) -> Tensor:
         height, width = found[sass].shape[1:3]
-        gate = found[pulses[sass]].flatten(0, -2)  # (bins, C)
+        gate = found[pulses[sass]].flatten(0, -2).cpu()  # (bins, C)
         if sass.fft_axes == 'grid':
             gate = gate.unflatten(0, (height, -1))
         return frequency_plane(gate, gate, (height, width), sass.fft_axes)
@@ -115,13 +116,13 @@ def gate_values(backbone: nn.Module, picture: Tensor) -> dict[int, list[Tensor]]
 
 
 def response(module: Weights) -> Tensor:
-    """The weight of each frequency, (C, H, W): signed for a filter, |K^| for a kernel."""
+    """The weight of each frequency, (C, H, W) on the CPU: signed of a filter, |K^| of a kernel."""
     with torch.no_grad():
         if isinstance(module, TokenKernel):
             height, width = module.weight.shape[-2:]
-            magnitude = module((height, width), torch.float32).abs().movedim(1, -1)
+            magnitude = module((height, width), torch.float32).abs().movedim(1, -1).cpu()
             return frequency_plane(magnitude[0], magnitude[-1], (height, width), module.fft_axes)
-        weight = module.weight.detach().float()
+        weight = module.weight.detach().float().cpu()
         return torch.fft.fftshift(weight, dim=(1, 2)) if _is_centred(module) else weight
 
 

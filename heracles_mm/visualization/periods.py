@@ -71,7 +71,7 @@ def _length(step: np.timedelta64 | None) -> tuple[str, float]:
 
 def token_response(module: SpectralFilter | TokenKernel) -> tuple[Tensor, Tensor]:
     """The frequencies of a 1-D filter or kernel, (bins,), in turns a token, and the size of its
-    weight for each, (C, bins).
+    weight for each, (C, bins), on the CPU.
 
     Bin k of a cosine filter over T tokens is k / 2 T turns a token, of the others k / T; of these a
     bin and its negative are one wave, and the size is the root mean square of both.
@@ -79,9 +79,9 @@ def token_response(module: SpectralFilter | TokenKernel) -> tuple[Tensor, Tensor
     with torch.no_grad():
         if isinstance(module, TokenKernel):
             height, width = module.weight.shape[-2:]
-            size = module((height, width), torch.float32).abs()  # (1 or 2, C, bins)
+            size = module((height, width), torch.float32).abs().cpu()  # (1 or 2, C, bins)
             return torch.arange(size.shape[2]) / (height * width), size.square().mean(0).sqrt()
-        weight = module.weight.detach().float().abs()  # (C, T)
+        weight = module.weight.detach().float().abs().cpu()  # (C, T)
         count = weight.shape[1]
         bins = torch.arange(count)
         if module.transform == 'cosine':
