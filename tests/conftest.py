@@ -1,7 +1,8 @@
 """The tests of trust (`pytest -m trust`): how large they run, and the figures that they print.
 And for all tests: no deadline of hypothesis, since timings belong into benchmarks; no default scope
 of mmengine that another test or fixture left; as many threads as the workers of pytest-xdist leave
-to each; and little time for garbage and for imports that no test needs."""
+to each; the same draws of torch whichever tests ran before, so that a fault comes again; and little
+time for garbage and for imports that no test needs."""
 
 import gc
 import os
@@ -34,6 +35,17 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.stash[FIGURES] = []
+
+
+def pytest_collectstart():
+    """Before a module of tests is imported."""
+    torch.manual_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Before a test and the fixtures that begin with it."""
+    torch.manual_seed(0)
 
 
 def pytest_sessionfinish(session):
