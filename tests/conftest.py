@@ -1,8 +1,9 @@
 """The tests of trust (`pytest -m trust`): how large they run, and the figures that they print.
 And for all tests: no deadline of hypothesis, since timings belong into benchmarks; no default scope
 of mmengine that another test or fixture left; as many threads as the workers of pytest-xdist leave
-to each; the same draws of torch whichever tests ran before, so that a fault comes again; and little
-time for garbage and for imports that no test needs."""
+to each; the same draws of torch whichever tests ran before, so that a fault comes again (but after
+draws of a fixture that tests share); and little time for garbage and for imports that no test
+needs."""
 
 import gc
 import os

@@ -116,7 +116,7 @@ def gate_values(backbone: nn.Module, picture: Tensor) -> dict[int, list[Tensor]]
 
 
 def response(module: Weights) -> Tensor:
-    """The weight of each frequency, (C, H, W) on the CPU: signed of a filter, |K^| of a kernel."""
+    """The weight of each frequency, (C, H, W) on the CPU: a filter's (signed), a kernel's |K^|."""
     with torch.no_grad():
         if isinstance(module, TokenKernel):
             height, width = module.weight.shape[-2:]
