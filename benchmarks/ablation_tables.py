@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from common import mean_and_range
+from common import draw_dots, mean_and_range
 
 BACKBONE = 'model.backbone'
 
@@ -64,20 +64,25 @@ QUESTIONS = {
 }
 """Question -> variant -> its name in the table; the first is what the others are compared with."""
 
-MEASURE = 'accuracy/top1'
+MEASURE, PICTURE = 'accuracy/top1', 'results_ablations.png'
 
 
-def sections(folder: Path) -> Iterator[str]:
-    """Lines of the page: the questions whose first variant and another have run."""
+def read(folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Question -> name in its table -> seeds, where the first variant and another have run."""
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in sorted(folder.glob('*.json')):
         one = json.loads(file.read_text())
         runs[one['variant']].append(one)
-    answered = {
-        question: {name: label for name, label in names.items() if name in runs}
+    return {
+        question: {label: runs[name] for name, label in names.items() if name in runs}
         for question, names in QUESTIONS.items()
         if next(iter(names)) in runs and len(runs.keys() & names) > 1
     }
+
+
+def sections(folder: Path) -> Iterator[str]:
+    """Lines of the page."""
+    answered = read(folder)
     if not answered:
         return
     yield from ('', '## What the parts are worth', '')
@@ -87,8 +92,18 @@ def sections(folder: Path) -> Iterator[str]:
         'difference exceeds the spread where the worst seed of one is better than the best of the '
         'other. Small pictures, small models, a short schedule: no claim beyond that.'
     )
-    for question, names in answered.items():
-        yield from ('', f'### {question}', '', *table({names[name]: runs[name] for name in names}))
+    yield from ('', f'![top-1 of each seed](images/{PICTURE})')
+    for question, rows in answered.items():
+        yield from ('', f'### {question}', '', *table(rows))
+
+
+def draw(folder: Path, pictures: Path) -> None:
+    """The scores of each seed."""
+    panels = {
+        question: {label: scores(seeds) for label, seeds in rows.items()}
+        for question, rows in read(folder).items()
+    }
+    draw_dots(panels, 'top-1 of each seed, %', pictures / PICTURE)
 
 
 def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:

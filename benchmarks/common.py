@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, median
 
 import torch
+from matplotlib.figure import Figure
 
 from heracles_mm.benchmark.machine import environment
 from heracles_mm.benchmark.timing import Budget, Quartiles, interleave, ratio
@@ -68,3 +69,22 @@ def save_curves(curves: Mapping[str, Points], ylabel: str, picture: Path) -> Non
     picture.parent.mkdir(parents=True, exist_ok=True)
     plot_curves(curves, ylabel=ylabel).savefig(picture, dpi=120)
     print(f'\n{picture}')
+
+
+def draw_dots(panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, file: Path) -> None:
+    """Draw a dot for each value: title of a panel -> name of a row -> values."""
+    if not panels:
+        return
+    heights = [len(rows) + 1.5 for rows in panels.values()]
+    figure = Figure(figsize=(6.5, 0.6 + 0.2 * sum(heights)), layout='constrained')
+    column = figure.subplots(len(panels), squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+    for axes, (title, rows) in zip(column, panels.items()):
+        for label, values in rows.items():
+            axes.plot(values, [label] * len(values), 'o', markersize=4)
+        axes.invert_yaxis()
+        axes.margins(y=0.5 / len(rows))
+        axes.tick_params(labelsize=7)
+        axes.grid(alpha=0.3)
+        axes.set_title(title, fontsize=8, loc='left')
+    column[-1].set_xlabel(xlabel, fontsize=8)
+    figure.savefig(file, dpi=110)

@@ -201,11 +201,17 @@ def weights(args: argparse.Namespace, after: str, model: str, seed: int) -> str:
     """Address of what a finished run left, else of what comes with the package."""
     key, name = f'{after}_{model}_{seed}', f'{model}_imagenette'
     folder = args.work_dir / key
-    if (args.results / f'{key}.json').exists() and (folder / 'last_checkpoint').exists():
-        return str(last_checkpoint(folder))
+    if own := finished(args.results, folder):
+        return own
     if name in shipped_weights():
         return SCHEME + name
     sys.exit(f'real_data: error: no finished run {folder} to start from: add {after} to --tasks')
+
+
+def finished(results: Path, folder: Path) -> str:
+    """The last checkpoint of the run of a folder; '' without one, or without the run's results."""
+    there = (results / f'{folder.name}.json').exists() and (folder / 'last_checkpoint').exists()
+    return str(last_checkpoint(folder)) if there else ''
 
 
 def last_checkpoint(folder: Path) -> Path:

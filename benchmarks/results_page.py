@@ -1,5 +1,5 @@
-"""Make docs/results.md, its picture and README's table of the files in benchmarks/results, with the
-tables of benchmarks/robustness.py and benchmarks/ablations.py below.
+"""Make docs/results.md, its pictures and README's table of the files in benchmarks/results; what
+benchmarks/robustness.py and benchmarks/ablations.py left is below.
 
 python benchmarks/results_page.py
 """
@@ -201,11 +201,11 @@ def main() -> None:
         readme=ROOT / 'README.md',
     )
     runs = read(args.results)
-    more = [
-        *robustness_tables.sections(args.results / 'robustness'),
-        *ablation_tables.sections(args.results / 'ablations'),
-    ]
-    args.page.write_text(page(runs) + ''.join(f'{line}\n' for line in more))
+    text = page(runs)
+    for tables, name in ((robustness_tables, 'robustness'), (ablation_tables, 'ablations')):
+        text += ''.join(f'{line}\n' for line in tables.sections(args.results / name))
+        tables.draw(args.results / name, args.pictures)
+    args.page.write_text(text)
     for task, models in runs.items():
         draw(models, args.pictures / f'results_{task}.png')
     args.readme.write_text(with_table(args.readme.read_text(), runs))

@@ -3,10 +3,10 @@
     CAMVID_ROOT=... IMAGENETTE_ROOT=... PENN_FUDAN_ROOT=... \
     python benchmarks/robustness.py [--tasks ...] [--models ...] [--seeds 0] [--severities 1 3 5]
 
-Tests the last checkpoint of each run that benchmarks/real_data.py has in --work-dir by
-`tools/test.py --corruptions all`, and leaves benchmarks/results/robustness/TASK_MODEL_SEED.json.
-What has its file is left out, and a test that was stopped goes on. benchmarks/results_page.py puts
-the tables into docs/results.md.
+Tests the last checkpoint of each run that benchmarks/real_data.py has finished in --work-dir, else
+the weights that come with this package, by `tools/test.py --corruptions all`, and leaves
+benchmarks/results/robustness/TASK_MODEL_SEED.json. What has its file is left out, and a test that
+was stopped goes on. benchmarks/results_page.py puts the tables into docs/results.md.
 """
 
 import json
@@ -16,11 +16,16 @@ from statistics import mean
 from typing import Any
 
 from common import log, options
-from real_data import ALL, RESULTS, ROOT, config_of, last_checkpoint, tool
+from real_data import ALL, RESULTS, ROOT, config_of, finished, tool
 from robustness_tables import GROUPS
 
+from heracles_mm.checkpoints.shipped import SCHEME, shipped_weights
 from heracles_mm.robustness import corruption_names
 
+SHIPPED = {
+    f'imagenette_20e_{name.removesuffix("_imagenette")}_0': SCHEME + name
+    for name in shipped_weights()
+}
 TASKS = ['imagenette_20e', 'penn_fudan_pretrained', 'camvid_pretrained']
 
 
@@ -52,14 +57,14 @@ def main() -> None:
             for model in args.models:
                 key = f'{name}_{model}_{seed}'
                 file, folder = args.results / f'{key}.json', args.work_dir / key
-                if file.exists() or not (folder / 'last_checkpoint').exists():
+                tested = finished(args.results.parent, folder) or SHIPPED.get(key)
+                if file.exists() or not tested:
                     continue
                 log(key)
                 os.environ['PEER'] = model
                 asked = ['--corruptions', 'all', '--severities', *args.severities, '--json']
                 place = ['--work-dir', folder / 'corruptions']
-                checkpoint = last_checkpoint(folder)
-                printed = tool('test', config_of(name, model), checkpoint, *place, *asked)
+                printed = tool('test', config_of(name, model), tested, *place, *asked)
                 found = json.loads(printed.splitlines()[-1])
                 about = {'task': name, 'model': model, 'seed': seed, 'severities': args.severities}
                 result = {**about, 'scores': scores(found), **found}

@@ -7,31 +7,56 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from common import mean_and_range
+from common import draw_dots, mean_and_range
 from results_words import MEASURES, MODELS, PEERS, TITLES
 
 GROUPS = ('noise', 'blur', 'weather', 'digital')
 Models = Mapping[str, list[dict[str, Any]]]  # model -> its seeds
 
 
-def sections(folder: Path) -> Iterator[str]:
-    """Lines of the page."""
+def read(folder: Path) -> dict[str, Models]:
+    """Task -> its models, in the order of the page."""
     runs: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(folder.glob('*.json')):
         one = json.loads(file.read_text())
         runs[one['task']][one['model']].append(one)
+    return {
+        task: {name: runs[task][name] for name in MODELS if name in runs[task]}
+        for task in TITLES
+        if task in runs
+    }
+
+
+def sections(folder: Path) -> Iterator[str]:
+    """Lines of the page."""
+    runs = read(folder)
     if not runs:
         return
     yield from ('', '## On corrupted pictures', '')
     yield (
-        "The scores of these models under ImageNet-C's fifteen corruptions: `python "
-        'benchmarks/robustness.py`, by [tools/test.py --corruptions](robustness.md).'
+        'Does a global filter help or hurt under noise and blur? The scores of these models under '
+        "ImageNet-C's fifteen corruptions: `python benchmarks/robustness.py`, by "
+        '[tools/test.py --corruptions](robustness.md).'
     )
-    for task in (task for task in TITLES if task in runs):
-        models = {name: runs[task][name] for name in MODELS if name in runs[task]}
+    for task, models in runs.items():
         yield from ('', f'### {TITLES[task]}', '', *table(models), '')
         for group in ('noise', 'blur'):
             yield from kept(group, models)
+        yield from ('', f'![what is left of the clean score](images/{picture(task)})')
+
+
+def picture(task: str) -> str:
+    return f'results_corrupted_{task}.png'
+
+
+def draw(folder: Path, pictures: Path) -> None:
+    """What is left of the clean score, by group of corruptions."""
+    for task, models in read(folder).items():
+        panels = {
+            group: {MODELS[name]: shares(seeds, group) for name, seeds in models.items()}
+            for group in GROUPS
+        }
+        draw_dots(panels, 'percent of the clean score', pictures / picture(task))
 
 
 def table(models: Models) -> Iterator[str]:
@@ -59,4 +84,8 @@ def kept(group: str, models: Models) -> Iterator[str]:
 
 def share(seeds: list[dict[str, Any]], group: str) -> float:
     """Percent of the clean score, the mean over seeds."""
-    return 100 * mean(one['scores'][group] / one['scores']['clean'] for one in seeds)
+    return mean(shares(seeds, group))
+
+
+def shares(seeds: list[dict[str, Any]], group: str) -> list[float]:
+    return [100 * one['scores'][group] / one['scores']['clean'] for one in seeds]

@@ -16,7 +16,7 @@ pytest.importorskip('mmpretrain', reason='the variants are its classifiers')
 sys.path.append(str(Path(__file__).parents[1]))
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
-from ablation_tables import QUESTIONS, VARIANTS, sections
+from ablation_tables import QUESTIONS, VARIANTS, draw, sections
 
 from benchmarks.ablated.backbones import NoPulse, NoSAGU
 from heracles_mm.cli.get_flops import make_report
@@ -130,6 +130,9 @@ def test_the_table_says_what_exceeds_the_spread(tmp_path):
     transform, stages = text.split('### ')[1:]
     assert transform.rstrip().endswith('No difference exceeds the spread of the seeds.')
     assert 'Beyond the spread of the seeds: 4: no attention (-7.4' in stages
+    assert '(images/results_ablations.png)' in text
+    draw(tmp_path, tmp_path)
+    assert (tmp_path / 'results_ablations.png').read_bytes().startswith(b'\x89PNG')
 
 
 def test_one_seed_exceeds_nothing(tmp_path):

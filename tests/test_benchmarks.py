@@ -198,6 +198,42 @@ def test_a_task_starts_from_a_finished_run_else_from_the_shipped_weights(tmp_pat
         weights(args, 'imagenette_20e', 'resnet_nano', 2)
 
 
+def test_corrupted_pictures_test_finished_runs_else_the_shipped_weights(tmp_path, monkeypatch):
+    pytest.importorskip('imagecorruptions', reason='an extra: it names the corruptions')
+    from heracles_mm.robustness import corruption_names
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import real_data
+
+    rows = [{'corruption': name, 'metrics': {'top1': 40}} for name in corruption_names(['all'])]
+    found = {'metric': 'top1', 'clean': {'top1': 80}, 'corrupted': rows, 'mean': {'top1': 40}}
+    tested = []
+
+    def tool(name, config, checkpoint, *args):
+        tested.append(checkpoint)
+        return json.dumps(found)
+
+    monkeypatch.setattr(real_data, 'tool', tool)
+    for model in ('convnext', 'swin'):
+        run_folder = tmp_path / f'camvid_pretrained_{model}_nano_0'
+        run_folder.mkdir()
+        (run_folder / 'last_checkpoint').write_text('epoch_9.pth')
+    finished = tmp_path / 'camvid_pretrained_convnext_nano_0'
+    finished.with_suffix('.json').touch()  # the other one goes on
+    results = tmp_path / 'robustness'
+    run('robustness.py', '--work-dir', tmp_path, '--results', results)
+    shipped = [f'heracles_mm://{name}_nano_imagenette' for name in ('heracles', 'hamsa')]
+    assert tested == [*shipped, str(finished / 'epoch_9.pth')]
+    one = json.loads((results / 'imagenette_20e_hamsa_nano_0.json').read_text())
+    assert one['scores'] == {
+        'clean': 80,
+        **dict.fromkeys(('noise', 'blur', 'weather', 'digital'), 40),
+        'mean': 40,
+    }
+    run('robustness.py', '--work-dir', tmp_path, '--results', results)
+    assert len(tested) == 3  # what has its file is left out
+
+
 def test_an_evaluation_that_found_nothing_is_a_zero_of_its_curve(tmp_path, monkeypatch):
     """mmdet logs no AP then; and a run that went on has done some steps twice."""
     monkeypatch.syspath_prepend(BENCHMARKS)

@@ -9,7 +9,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
 from results_page import answers
-from robustness_tables import GROUPS, sections
+from robustness_tables import GROUPS, draw, sections
 
 
 def test_scores_are_means_of_the_main_metric_by_group():
@@ -48,11 +48,19 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     (row,) = (line for line in lines if line.startswith('| Heracles-nano'))
     assert row.startswith('| Heracles-nano | 60.0 (60.0 to 60.0) | 33.0 (30.0 to 36.0) |')
     assert row.endswith('| 55 | 2 |')
-    assert lines[-2:] == [
+    assert lines[-4:-2] == [
         f'* Under {group} Heracles-nano keeps 55 % of its clean score, '
         "Swin of Heracles-nano's size 60 %."
         for group in ('noise', 'blur')
     ]
+    draw(tmp_path, tmp_path)
+    assert (
+        lines[-1]
+        == '![what is left of the clean score](images/results_corrupted_camvid_pretrained.png)'
+    )
+    assert (
+        (tmp_path / 'results_corrupted_camvid_pretrained.png').read_bytes().startswith(b'\x89PNG')
+    )
 
 
 def seeds(*values):
