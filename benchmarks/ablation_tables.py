@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from common import draw_dots, mean_and_range
+from common import draw_dots, mean_and_range, runs_and_hours
 
 BACKBONE = 'model.backbone'
 
@@ -85,12 +85,14 @@ def sections(folder: Path) -> Iterator[str]:
     answered = read(folder)
     if not answered:
         return
+    ran = [json.loads(file.read_text()) for file in folder.glob('*.json')]
     yield from ('', '## What the parts are worth', '')
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py`. Each variant is compared with the first of its table; a '
         'difference exceeds the spread where the worst seed of one is better than the best of the '
-        'other. Small pictures, small models, a short schedule: no claim beyond that.'
+        'other. Small pictures, small models, a short schedule: no claim beyond that. '
+        f'In all {runs_and_hours(ran)}.'
     )
     yield from ('', f'![top-1 of each seed](images/{PICTURE})')
     for question, rows in answered.items():

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -57,6 +58,11 @@ def mean_and_range(values: Sequence[float]) -> str:
     """Such as '77.8 (77.1 to 78.2)', of one value itself."""
     spread = f' ({min(values):.1f} to {max(values):.1f})' if len(values) > 1 else ''
     return f'{mean(values):.1f}{spread}'
+
+
+def runs_and_hours(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Such as '45 runs, 6 hours'; each has ``seconds``."""
+    return f'{len(runs)} runs, {sum(one["seconds"] for one in runs) / 3600:.0f} hours'
 
 
 def mean_curve(runs: list[Points]) -> Points:

@@ -13,7 +13,7 @@ from typing import Any
 
 import ablation_tables
 import robustness_tables
-from common import mean_and_range, mean_curve, options
+from common import mean_and_range, mean_curve, options, runs_and_hours
 from matplotlib.figure import Figure
 from results_words import LARGE_PEERS, MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
 
@@ -144,6 +144,7 @@ def with_table(readme: str, runs: Runs) -> str:
 def page(runs: Runs) -> str:
     pairs = list(compared(runs))
     ahead = [f'* {sentence}' for better, sentence in pairs if better]
+    ran = [one for models in runs.values() for seeds in models.values() for one in seeds]
     lines = [
         '# Results on real pictures',
         '',
@@ -155,7 +156,7 @@ def page(runs: Runs) -> str:
         'classifier at 128 px, the multiply-adds of one of our models within 10 %; S models stand '
         'beside those of papers, which have more parameters. Runs shared their machine, the GPU up '
         'to six, so minutes say little; `--amp` is bfloat16 on a CPU and float16 on '
-        'a GPU.',
+        f'a GPU. In all {runs_and_hours(ran)} of training.',
         '',
         '## Where a peer is better',
         '',
