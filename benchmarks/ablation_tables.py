@@ -1,6 +1,7 @@
 """The variants of benchmarks/ablations.py, the questions that they answer, and the answers.
 
-A difference exceeds the spread where the worst seed of one is better than the best of the other.
+A difference exceeds the spread where the worst of three seeds of one is better than the best of the
+other.
 """
 
 import json
@@ -64,6 +65,9 @@ QUESTIONS = {
 }
 """Question -> variant -> its name in the table; the first is what the others are compared with."""
 
+LEAST = 3
+"""Seeds that have a spread: of two against two, one pair in three is apart by chance."""
+
 MEASURE, PICTURE = 'accuracy/top1', 'results_ablations.png'
 
 
@@ -91,7 +95,8 @@ def sections(folder: Path) -> Iterator[str]:
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py`. Each variant is compared with the first of its table; a '
         'difference exceeds the spread where the worst seed of one is better than the best of the '
-        'other. Small pictures, small models, a short schedule: no claim beyond that. '
+        'other, which of three seeds each happens by chance in one comparison of ten. Small '
+        'pictures, small models, a short schedule: no claim beyond that. '
         f'In all {runs_and_hours(ran)}.'
     )
     yield from ('', f'![top-1 of each seed](images/{PICTURE})')
@@ -121,17 +126,17 @@ def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
         cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}', str(len(seeds))]
         yield f'| {label} | {" | ".join(cells)} |'
     clear = [f'{label} ({words})' for label, words in verdicts.items() if 'exceeds' in words]
-    few = min(map(len, rows.values())) < 2
-    nothing = 'One seed has no spread.' if few else 'No difference exceeds the spread of the seeds.'
+    few = min(map(len, rows.values())) < LEAST
+    nothing = 'Seeds are missing.' if few else 'No difference exceeds the spread of the seeds.'
     yield ''
     yield f'Beyond the spread of the seeds: {"; ".join(clear)}.' if clear else nothing
 
 
 def verdict(seeds: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
-    """The difference of means, and whether it exceeds the spread of two seeds or more."""
+    """The difference of means, and whether it exceeds the spread."""
     ours, base = scores(seeds), scores(first)
     apart = min(ours) > max(base) or max(ours) < min(base)
-    known = min(len(ours), len(base)) > 1
+    known = min(len(ours), len(base)) >= LEAST
     words = ', exceeds the spread' if apart and known else ''
     return f'{mean(ours) - mean(base):+.1f}{words}'
 

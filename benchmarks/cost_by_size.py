@@ -5,8 +5,10 @@ benchmarks/results/cost_by_size.
     models='heracles_s heracles_s:kv_grid=28 hamsa_s swin_t convnext_t deit_s'
     python tools/roofline.py --models $models --sizes $sizes --devices A100 \
         --json benchmarks/results/cost_by_size/paper.json
-    python tools/benchmark.py --models $models --sizes $sizes --what forward memory \
-        --json benchmarks/results/cost_by_size/measured.json
+    for size in $sizes; do
+        python tools/benchmark.py --models $models --sizes $size --what forward memory --rounds 3 \
+            --json benchmarks/results/cost_by_size/measured_$size.json
+    done
     python benchmarks/cost_by_size.py
 
 The first needs no GPU and no idle machine, the second an idle one with 32 GB; what has not been
@@ -46,9 +48,10 @@ def read(folder: Path) -> Costs:
         costs['G operations'][model][side] = sum(row['operations'].values()) / 1e9
         for device, seconds in row['seconds'].items():
             costs[f'{device} on paper, ms'][model][side] = seconds * 1e3
-    for row in rows(folder / 'measured.json'):
-        label, factor = MEASURED[row['what']]
-        costs[label][row['model']][row['size']['shape'][-1]] = row['value'][1] * factor
+    for file in folder.glob('measured_*.json'):
+        for row in rows(file):
+            label, factor = MEASURED[row['what']]
+            costs[label][row['model']][row['size']['shape'][-1]] = row['value'][1] * factor
     return costs
 
 

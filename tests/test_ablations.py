@@ -135,8 +135,8 @@ def test_the_table_says_what_exceeds_the_spread(tmp_path):
     assert (tmp_path / 'results_ablations.png').read_bytes().startswith(b'\x89PNG')
 
 
-def test_one_seed_exceeds_nothing(tmp_path):
-    write(tmp_path, 'hamsa', 70.0)
-    write(tmp_path, 'hamsa_real', 80.0)
+def test_two_seeds_exceed_nothing(tmp_path):
+    write(tmp_path, 'hamsa', 70.0, 70.1, 70.2)
+    write(tmp_path, 'hamsa_real', 80.0, 80.1)
     text = '\n'.join(sections(tmp_path))
-    assert ', exceeds' not in text and 'One seed has no spread.' in text
+    assert ', exceeds' not in text and 'Seeds are missing.' in text

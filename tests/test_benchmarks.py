@@ -379,7 +379,7 @@ def test_costs_are_read_of_both_tools(tmp_path, monkeypatch):
     (tmp_path / 'paper.json').write_text(json.dumps({'rows': paper}))
     size = dict(name='1x448', shape=[1, 3, 448, 448])
     measured = dict(model='swin_t', size=size, what='memory', value=[2e9] * 3)
-    (tmp_path / 'measured.json').write_text(json.dumps({'rows': [measured]}))
+    (tmp_path / 'measured_1x448.json').write_text(json.dumps({'rows': [measured]}))
     assert [*table(read(tmp_path))][2:] == [
         '| G operations | Swin-T | 9 | 72 | 2.00 |',
         '| A100 on paper, ms | Swin-T | 0.224 | 0.448 | 0.50 |',
