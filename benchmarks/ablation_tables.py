@@ -7,6 +7,7 @@ other.
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -65,18 +66,26 @@ QUESTIONS = {
 }
 """Question -> variant -> its name in the table; the first is what the others are compared with."""
 
+EXCEEDS = ', exceeds the spread'
+
 LEAST = 3
 """Seeds that have a spread: of two against two, one pair in three is apart by chance."""
 
 MEASURE, PICTURE = 'accuracy/top1', 'results_ablations.png'
 
+Runs = dict[str, list[dict[str, Any]]]  # variant -> its seeds
 
-def read(folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Question -> name in its table -> seeds, where the first variant and another have run."""
-    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+
+def read(folder: Path) -> Runs:
+    runs: Runs = defaultdict(list)
     for file in sorted(folder.glob('*.json')):
         one = json.loads(file.read_text())
         runs[one['variant']].append(one)
+    return runs
+
+
+def answered(runs: Runs) -> dict[str, Runs]:
+    """Question -> name in its table -> seeds, where the first variant and another have run."""
     return {
         question: {label: runs[name] for name, label in names.items() if name in runs}
         for question, names in QUESTIONS.items()
@@ -86,10 +95,9 @@ def read(folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
 
 def sections(folder: Path) -> Iterator[str]:
     """Lines of the page."""
-    answered = read(folder)
-    if not answered:
+    runs = read(folder)
+    if not answered(runs):
         return
-    ran = [json.loads(file.read_text()) for file in folder.glob('*.json')]
     yield from ('', '## What the parts are worth', '')
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
@@ -97,10 +105,10 @@ def sections(folder: Path) -> Iterator[str]:
         'difference exceeds the spread where the worst seed of one is better than the best of the '
         'other, which of three seeds each happens by chance in one comparison of ten. Small '
         'pictures, small models, a short schedule: no claim beyond that. '
-        f'In all {runs_and_hours(ran)}.'
+        f'In all {runs_and_hours([*chain(*runs.values())])}.'
     )
     yield from ('', f'![top-1 of each seed](images/{PICTURE})')
-    for question, rows in answered.items():
+    for question, rows in answered(runs).items():
         yield from ('', f'### {question}', '', *table(rows))
 
 
@@ -108,12 +116,12 @@ def draw(folder: Path, pictures: Path) -> None:
     """The scores of each seed."""
     panels = {
         question: {label: scores(seeds) for label, seeds in rows.items()}
-        for question, rows in read(folder).items()
+        for question, rows in answered(read(folder)).items()
     }
     draw_dots(panels, 'top-1 of each seed, %', pictures / PICTURE)
 
 
-def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+def table(rows: Runs) -> Iterator[str]:
     """A row for each variant, and a sentence."""
     (_, first), *others = rows.items()
     verdicts = {label: verdict(seeds, first) for label, seeds in others}
@@ -125,11 +133,12 @@ def table(rows: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
         cells += [f'{one["parameters"] / 1e6:.2f}M', f'{one["multiply_adds"] / 1e9:.3f}']
         cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}', str(len(seeds))]
         yield f'| {label} | {" | ".join(cells)} |'
-    clear = [f'{label} ({words})' for label, words in verdicts.items() if 'exceeds' in words]
-    few = min(map(len, rows.values())) < LEAST
-    nothing = 'Seeds are missing.' if few else 'No difference exceeds the spread of the seeds.'
+    clear = [label for label, words in verdicts.items() if EXCEEDS in words]
+    told = [f'Beyond the spread of the seeds: {"; ".join(clear)}.'] if clear else []
+    if min(map(len, rows.values())) < LEAST:
+        told.append('Seeds are missing.')
     yield ''
-    yield f'Beyond the spread of the seeds: {"; ".join(clear)}.' if clear else nothing
+    yield ' '.join(told) or 'No difference exceeds the spread of the seeds.'
 
 
 def verdict(seeds: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
@@ -137,8 +146,8 @@ def verdict(seeds: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
     ours, base = scores(seeds), scores(first)
     apart = min(ours) > max(base) or max(ours) < min(base)
     known = min(len(ours), len(base)) >= LEAST
-    words = ', exceeds the spread' if apart and known else ''
-    return f'{mean(ours) - mean(base):+.1f}{words}'
+    difference = round(mean(ours) - mean(base), 1) + 0  # no -0.0
+    return f'{difference:+.1f}{EXCEEDS if apart and known else ""}'
 
 
 def scores(seeds: list[dict[str, Any]]) -> list[float]:

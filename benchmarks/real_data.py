@@ -199,8 +199,7 @@ def read_curves(scalars: list[Path], task: Task) -> dict[str, list[tuple[int, fl
 
 def weights(args: argparse.Namespace, after: str, model: str, seed: int) -> str:
     """Address of what a finished run left, else of what comes with the package."""
-    key, name = f'{after}_{model}_{seed}', f'{model}_imagenette'
-    folder = args.work_dir / key
+    folder, name = args.work_dir / f'{after}_{model}_{seed}', f'{model}_imagenette'
     if own := finished(args.results, folder):
         return own
     if name in shipped_weights():

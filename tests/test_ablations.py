@@ -129,7 +129,9 @@ def test_the_table_says_what_exceeds_the_spread(tmp_path):
     assert '| 4: no attention | 63.6 (60.0 to 69.9) | -7.4, exceeds the spread |' in text
     transform, stages = text.split('### ')[1:]
     assert transform.rstrip().endswith('No difference exceeds the spread of the seeds.')
-    assert 'Beyond the spread of the seeds: 4: no attention (-7.4' in stages
+    assert 'Beyond the spread of the seeds: 4: no attention.' in stages
+    write(tmp_path, 'stages_1', 60.0)
+    assert 'seeds: 4: no attention. Seeds are missing.' in '\n'.join(sections(tmp_path))
     assert '(images/results_ablations.png)' in text
     draw(tmp_path, tmp_path)
     assert (tmp_path / 'results_ablations.png').read_bytes().startswith(b'\x89PNG')

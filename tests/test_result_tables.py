@@ -54,13 +54,9 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
         for group in ('noise', 'blur')
     ]
     draw(tmp_path, tmp_path)
-    assert (
-        lines[-1]
-        == '![what is left of the clean score](images/results_corrupted_camvid_pretrained.png)'
-    )
-    assert (
-        (tmp_path / 'results_corrupted_camvid_pretrained.png').read_bytes().startswith(b'\x89PNG')
-    )
+    picture = 'results_corrupted_camvid_pretrained.png'
+    assert lines[-1] == f'![what is left of the clean score](images/{picture})'
+    assert (tmp_path / picture).read_bytes().startswith(b'\x89PNG')
 
 
 def seeds(*values):
