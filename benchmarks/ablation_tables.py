@@ -1,8 +1,4 @@
-"""The variants of benchmarks/ablations.py, the questions that they answer, and the answers.
-
-A difference exceeds the spread where the worst of three seeds of one is better than the best of the
-other.
-"""
+"""The variants of benchmarks/ablations.py, the questions that they answer, and the answers."""
 
 import json
 from collections import defaultdict
@@ -12,7 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from common import draw_dots, mean_and_range, runs_and_hours
+from common import BEYOND, FEW, draw_dots, mean_and_range, runs_and_hours, spread
 
 BACKBONE = 'model.backbone'
 
@@ -65,11 +61,6 @@ QUESTIONS = {
     },
 }
 """Question -> variant -> its name in the table; the first is what the others are compared with."""
-
-EXCEEDS = ', exceeds the spread'
-
-LEAST = 3
-"""Seeds that have a spread: of two against two, one pair in three is apart by chance."""
 
 MEASURE, PICTURE = 'accuracy/top1', 'results_ablations.png'
 
@@ -124,30 +115,23 @@ def draw(folder: Path, pictures: Path) -> None:
 def table(rows: Runs) -> Iterator[str]:
     """A row for each variant, and a sentence."""
     (_, first), *others = rows.items()
-    verdicts = {label: verdict(seeds, first) for label, seeds in others}
+    found = {label: spread(scores(seeds), scores(first)) for label, seeds in others}
     yield '| | top-1, % | from the first | parameters | G multiply-adds | minutes | seeds |'
     yield '|---|---|---|---|---|---|---|'
     for label, seeds in rows.items():
         one = seeds[0]
-        cells = [mean_and_range(scores(seeds)), verdicts.get(label, '')]
+        cells = [mean_and_range(scores(seeds)), '']
+        if label in found:
+            difference = round(mean(scores(seeds)) - mean(scores(first)), 1) + 0  # no -0.0
+            cells[1] = f'{difference:+.1f}{", exceeds the spread" * (found[label] == BEYOND)}'
         cells += [f'{one["parameters"] / 1e6:.2f}M', f'{one["multiply_adds"] / 1e9:.3f}']
         cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}', str(len(seeds))]
         yield f'| {label} | {" | ".join(cells)} |'
-    clear = [label for label, words in verdicts.items() if EXCEEDS in words]
+    clear = [label for label, words in found.items() if words == BEYOND]
     told = [f'Beyond the spread of the seeds: {"; ".join(clear)}.'] if clear else []
-    if min(map(len, rows.values())) < LEAST:
-        told.append('Seeds are missing.')
+    told += ['Seeds are missing.'] if FEW in found.values() else []
     yield ''
     yield ' '.join(told) or 'No difference exceeds the spread of the seeds.'
-
-
-def verdict(seeds: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
-    """The difference of means, and whether it exceeds the spread."""
-    ours, base = scores(seeds), scores(first)
-    apart = min(ours) > max(base) or max(ours) < min(base)
-    known = min(len(ours), len(base)) >= LEAST
-    difference = round(mean(ours) - mean(base), 1) + 0  # no -0.0
-    return f'{difference:+.1f}{EXCEEDS if apart and known else ""}'
 
 
 def scores(seeds: list[dict[str, Any]]) -> list[float]:

@@ -17,6 +17,9 @@ from heracles_mm.visualization import plot_curves
 
 Points = list[tuple[int, float]]  # (step, value)
 
+BEYOND, WITHIN = 'beyond the spread of seeds', 'within the spread of seeds'
+FEW = 'fewer than three seeds'
+
 
 def options(doc: str | None, **defaults: object) -> argparse.Namespace:
     """The command line's: one option of each default's type, several values of a list, a flag of
@@ -58,6 +61,16 @@ def mean_and_range(values: Sequence[float]) -> str:
     """Such as '77.8 (77.1 to 78.2)', of one value itself."""
     spread = f' ({min(values):.1f} to {max(values):.1f})' if len(values) > 1 else ''
     return f'{mean(values):.1f}{spread}'
+
+
+def spread(ours: Sequence[float], its: Sequence[float]) -> str:
+    """Whether two models are apart: the worst seed of one is better than the best of the other.
+
+    Three seeds each are the least: of two against two, one pair in three is apart by chance.
+    """
+    if min(len(ours), len(its)) < 3:
+        return FEW
+    return BEYOND if min(ours) > max(its) or max(ours) < min(its) else WITHIN
 
 
 def runs_and_hours(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -11,8 +11,8 @@ benchmarks/results/cost_by_size.
     done
     python benchmarks/cost_by_size.py
 
-The first needs no GPU and no idle machine, the second an idle one with 32 GB; what has not been
-measured is left out. The table stands between two comments of docs/roofline.md.
+The first needs no GPU and no idle machine, the second an idle one with 16 GB for an hour; what has
+not been measured is left out. The table stands between two comments of docs/roofline.md.
 """
 
 import json

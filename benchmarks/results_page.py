@@ -5,7 +5,7 @@ python benchmarks/results_page.py
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
@@ -13,7 +13,16 @@ from typing import Any
 
 import ablation_tables
 import robustness_tables
-from common import mean_and_range, mean_curve, options, runs_and_hours
+from common import (
+    BEYOND,
+    FEW,
+    WITHIN,
+    mean_and_range,
+    mean_curve,
+    options,
+    runs_and_hours,
+    spread,
+)
 from matplotlib.figure import Figure
 from results_words import LARGE_PEERS, MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
 
@@ -44,14 +53,26 @@ def score(seeds: list[dict], measure: str) -> str:
     return mean_and_range(scores(seeds, measure))
 
 
-def compared(runs: Runs) -> Iterator[tuple[bool, str]]:
-    """Of each measure of a family of ours and its peer: whether the peer is ahead, a sentence."""
+def ahead(runs: Runs) -> Iterator[str]:
+    """Of each measure of a family of ours and its peer: a line where the peer is ahead; then how
+    the others lie to the spread of seeds."""
+    behind, lies = 0, Counter[str]()
     for task, models in runs.items():
         for pair in (one for one in (*PEERS, *LARGE_PEERS) if models.keys() >= set(one)):
             for measure in models[pair[0]][0]['scores']:
-                ours, its = (mean(one['scores'][measure] for one in models[name]) for name in pair)
-                scores = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
-                yield its > ours, f'{TITLES[task]}, {MEASURES[measure][0]}: {", ".join(scores)}'
+                ours, its = (scores(models[name], measure) for name in pair)
+                lies[spread(ours, its)] += mean(ours) >= mean(its)
+                if mean(ours) < mean(its):
+                    behind += 1
+                    told = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
+                    what = f'{TITLES[task]}, {MEASURES[measure][0]}'
+                    yield f'* {what}: {", ".join(told)} ({spread(ours, its)}).'
+    yield from [''] * bool(behind)
+    yield (
+        f'In {behind or "none"} of {behind + lies.total()} comparisons. Where ours is at or above, '
+        f'{lies[BEYOND]} are beyond the spread of three seeds each, {lies[WITHIN]} within it, and '
+        f'{lies[FEW]} have fewer than three.'
+    )
 
 
 def table(models: dict[str, list[dict]]) -> Iterator[str]:
@@ -101,11 +122,8 @@ def about(
     peer = best_peer(models, ours, measure)
     if peer:
         its = scores(models[peer], measure)
-        few = min(len(values), len(its)) < 2
-        apart = min(values) > max(its) or max(values) < min(its)
-        spread = 'one seed' if few else f'{"beyond" if apart else "within"} the spread of seeds'
         side = 'below' if mean(values) < mean(its) else 'at or above'
-        words += f', {side} {MODELS[peer]}, {mean_and_range(its)} ({spread})'
+        words += f', {side} {MODELS[peer]}, {mean_and_range(its)} ({spread(values, its)})'
     return words
 
 
@@ -142,8 +160,6 @@ def with_table(readme: str, runs: Runs) -> str:
 
 
 def page(runs: Runs) -> str:
-    pairs = list(compared(runs))
-    ahead = [f'* {sentence}' for better, sentence in pairs if better]
     ran = [one for models in runs.values() for seeds in models.values() for one in seeds]
     lines = [
         '# Results on real pictures',
@@ -160,7 +176,7 @@ def page(runs: Runs) -> str:
         '',
         '## Where a peer is better',
         '',
-        *(ahead or [f'In no comparison, of {len(pairs)}.' if pairs else 'No peer has run yet.']),
+        *ahead(runs),
     ]
     for task, models in runs.items():
         told, first = TASKS[task], next(iter(models.values()))[0]

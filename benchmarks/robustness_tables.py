@@ -35,14 +35,15 @@ def sections(folder: Path) -> Iterator[str]:
     yield from ('', '## On corrupted pictures', '')
     yield (
         'Does a global filter help or hurt under noise and blur? The scores of these models under '
-        "ImageNet-C's fifteen corruptions: `python benchmarks/robustness.py`, by "
-        '[tools/test.py --corruptions](robustness.md).'
+        "ImageNet-C's fifteen corruptions, by [tools/test.py --corruptions](robustness.md)."
     )
     for task, models in runs.items():
         yield from ('', f'### {TITLES[task]}', '', *table(models), '')
         for group in ('noise', 'blur'):
             yield from kept(group, models)
-        yield from ('', f'![what is left of the clean score](images/{picture(task)})')
+        yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
+        tested = ' '.join(map(str, next(iter(models.values()))[0]['severities']))
+        yield f'`python benchmarks/robustness.py --tasks {task} --severities {tested}`.'
 
 
 def picture(task: str) -> str:

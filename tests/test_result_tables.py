@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
-from results_page import answers
+from results_page import ahead, answers
 from robustness_tables import GROUPS, draw, sections
 
 
@@ -48,14 +48,15 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     (row,) = (line for line in lines if line.startswith('| Heracles-nano'))
     assert row.startswith('| Heracles-nano | 60.0 (60.0 to 60.0) | 33.0 (30.0 to 36.0) |')
     assert row.endswith('| 55 | 2 |')
-    assert lines[-4:-2] == [
+    assert lines[-6:-4] == [
         f'* Under {group} Heracles-nano keeps 55 % of its clean score, '
         "Swin of Heracles-nano's size 60 %."
         for group in ('noise', 'blur')
     ]
     draw(tmp_path, tmp_path)
     picture = 'results_corrupted_camvid_pretrained.png'
-    assert lines[-1] == f'![what is left of the clean score](images/{picture})'
+    command = '`python benchmarks/robustness.py --tasks camvid_pretrained --severities 1 3`.'
+    assert lines[-3:] == [f'![what is left of the clean score](images/{picture})', '', command]
     assert (tmp_path / picture).read_bytes().startswith(b'\x89PNG')
 
 
@@ -68,15 +69,29 @@ def seeds(*values):
     [
         ([0.61, 0.65], [0.6], 'box AP 63.0 (61.0 to 65.0), the aim of 60 reached, at or above'),
         ([0.5, 0.52], [0.53, 0.55], 'missed, below'),
-        ([0.5, 0.52], [0.53, 0.55], '54.0 (53.0 to 55.0) (beyond the spread of seeds)'),
-        ([0.5, 0.54], [0.53, 0.55], '(within the spread of seeds)'),
-        ([0.5], [0.53, 0.55], '(one seed)'),
+        ([0.5, 0.51, 0.52], [0.53, 0.54, 0.55], '54.0 (53.0 to 55.0) (beyond the spread of seeds)'),
+        ([0.5, 0.51, 0.54], [0.53, 0.54, 0.55], '(within the spread of seeds)'),
+        ([0.5, 0.51], [0.53, 0.54, 0.55], '(fewer than three seeds)'),
     ],
 )
 def test_answers_hold_scores_against_aim_and_peer(ours, peer, words):
     models = {'heracles_nano': seeds(*ours), 'resnet_nano': seeds(*peer)}
     (answer,) = answers('penn_fudan_pretrained', {'penn_fudan_pretrained': models})
     assert answer.startswith('* **Heracles-nano**: box AP') and words in answer
+
+
+def test_the_page_begins_with_the_peers_that_are_ahead():
+    three = {'heracles_nano': seeds(0.5, 0.51, 0.52), 'hamsa_nano': seeds(0.5, 0.51, 0.53)}
+    peers = {'swin_nano': seeds(0.4, 0.41, 0.42), 'swin_nano_wide': seeds(0.4, 0.41, 0.5)}
+    runs = {'penn_fudan': three | peers | {'resnet_nano': seeds(0.6)}}
+    line, gap, words = ahead(runs)
+    assert line.endswith(
+        "Heracles-nano's size 60.0, Heracles-nano 51.0 (50.0 to 52.0) (fewer than three seeds)."
+    )
+    assert words.startswith('In 1 of 3 comparisons. Where ours is at or above, 1 are beyond')
+    assert words.endswith(', 1 within it, and 0 have fewer than three.') and not gap
+    (words,) = ahead({'penn_fudan': three | peers})
+    assert words.startswith('In none of 2 comparisons.')
 
 
 def test_answers_tell_what_pretraining_gains_each_model():
