@@ -87,19 +87,21 @@ def answered(runs: Runs) -> dict[str, Runs]:
 def sections(folder: Path) -> Iterator[str]:
     """Lines of the page."""
     runs = read(folder)
-    if not answered(runs):
+    found = answered(runs)
+    if not found:
         return
+    compared = sum(len(rows) - 1 for rows in found.values())
     yield from ('', '## What the parts are worth', '')
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py`. Each variant is compared with the first of its table; a '
         'difference exceeds the spread where the worst seed of one is better than the best of the '
-        'other, which of three seeds each happens by chance in one comparison of ten. Small '
-        'pictures, small models, a short schedule: no claim beyond that. '
+        'other, which of three seeds each happens by chance in one comparison of ten; there are '
+        f'{compared}. Small pictures, small models, a short schedule: no claim beyond that. '
         f'In all {runs_and_hours([*chain(*runs.values())])}.'
     )
     yield from ('', f'![top-1 of each seed](images/{PICTURE})')
-    for question, rows in answered(runs).items():
+    for question, rows in found.items():
         yield from ('', f'### {question}', '', *table(rows))
 
 
