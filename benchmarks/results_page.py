@@ -6,7 +6,7 @@ python benchmarks/results_page.py
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -129,12 +129,18 @@ def about(
 
 def best_peer(models: dict[str, list[dict]], ours: str, measure: str) -> str:
     """Of the peers of its size that have run, '' where none has."""
-    ran = [peer for size, peer in (*PEERS, *LARGE_PEERS) if size == ours and peer in models]
+    ran = peers_of(models, ours)
     return max(ran, key=lambda peer: mean(scores(models[peer], measure)), default='')
 
 
+def peers_of(models: Iterable[str], ours: str) -> list[str]:
+    """Those of its size."""
+    return [peer for size, peer in (*PEERS, *LARGE_PEERS) if size == ours and peer in models]
+
+
 def readme_table(runs: Runs) -> Iterator[str]:
-    """Lines of README's table: each measure of each task, by family, with its best peer."""
+    """Lines of README's table: each measure of each task, by family, with its best peer, and
+    whether that one alone has run."""
     families = list(dict.fromkeys(ours for ours, _ in PEERS))
     names = [name for ours in families for name in (MODELS[ours], 'best of its peers')]
     yield f'| | {" | ".join(names)} |'
@@ -148,6 +154,7 @@ def readme_table(runs: Runs) -> Iterator[str]:
                 peer = best_peer(found, ours, measure)
                 cells += [score(found[ours], measure) if ours in found else '']
                 name = MODELS[peer].split()[0] if peer else ''
+                name += ', alone' * (len(peers_of(found, ours)) == 1)
                 cells += [f'{score(found[peer], measure)} ({name})' if peer else '']
             yield f'| {TITLES[task]}: {MEASURES[measure][0]} | {" | ".join(cells)} |'
 
@@ -197,7 +204,7 @@ def draw(models: dict[str, list[dict]], picture: Path) -> None:
     """Curves, the mean over seeds: of the first measure, and of the loss where it was kept."""
     curves = next(iter(models.values()))[0]['curves']
     kinds = [next(iter(curves)), *(kind for kind in ('loss',) if kind in curves)]
-    figure = Figure(figsize=(6, 2.8), layout='constrained')
+    figure = Figure(figsize=(8, 2.8), layout='constrained')
     for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds):
         label, scale = MEASURES[kind]
         for model, seeds in models.items():
@@ -205,7 +212,7 @@ def draw(models: dict[str, list[dict]], picture: Path) -> None:
             axes.plot(steps, [value * scale for value in values], label=MODELS[model])
         axes.set(xlabel='epoch or iteration', ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(fontsize=7)
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=7, loc='outside right center')
     figure.savefig(picture, dpi=110)
 
 

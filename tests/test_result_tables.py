@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
-from results_page import ahead, answers
+from results_page import ahead, answers, readme_table
 from robustness_tables import GROUPS, draw, sections
 
 
@@ -92,6 +92,14 @@ def test_the_page_begins_with_the_peers_that_are_ahead():
     assert words.endswith(', 1 within it, and 0 have fewer than three.') and not gap
     (words,) = ahead({'penn_fudan': three | peers})
     assert words.startswith('In none of 2 comparisons.')
+
+
+def test_readmes_table_names_the_best_peer_and_whether_it_ran_alone():
+    models = {'heracles_nano': seeds(0.5, 0.6), 'swin_nano': seeds(0.4)}
+    *_, row = readme_table({'penn_fudan': models})
+    assert row.endswith(': box AP | 55.0 (50.0 to 60.0) | 40.0 (Swin, alone) |  |  |')
+    *_, row = readme_table({'penn_fudan': models | {'resnet_nano': seeds(0.7)}})
+    assert row.endswith('| 70.0 (ResNet) |  |  |')
 
 
 def test_answers_tell_what_pretraining_gains_each_model():
