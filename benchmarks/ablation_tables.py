@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from common import BEYOND, FEW, draw_dots, mean_and_range, runs_and_hours, spread
@@ -97,7 +97,8 @@ def sections(folder: Path) -> Iterator[str]:
         'benchmarks/ablations.py`. Each variant is compared with the first of its table; a '
         'difference exceeds the spread where the worst seed of one is better than the best of the '
         'other, which of three seeds each happens by chance in one comparison of ten; there are '
-        f'{compared}. Small pictures, small models, a short schedule: no claim beyond that. '
+        f'{compared}. Small pictures, small models, a short schedule: no claim beyond that. Runs '
+        'shared their machine, so minutes, the median of the seeds, say little. '
         f'In all {runs_and_hours([*chain(*runs.values())])}.'
     )
     yield from ('', f'![top-1 of each seed](images/{PICTURE})')
@@ -127,7 +128,7 @@ def table(rows: Runs) -> Iterator[str]:
             difference = round(mean(scores(seeds)) - mean(scores(first)), 1) + 0  # no -0.0
             cells[1] = f'{difference:+.1f}{", exceeds the spread" * (found[label] == BEYOND)}'
         cells += [f'{one["parameters"] / 1e6:.2f}M', f'{one["multiply_adds"] / 1e9:.3f}']
-        cells += [f'{mean(one["seconds"] for one in seeds) / 60:.0f}', str(len(seeds))]
+        cells += [f'{median(one["seconds"] for one in seeds) / 60:.0f}', str(len(seeds))]
         yield f'| {label} | {" | ".join(cells)} |'
     clear = [label for label, words in found.items() if words == BEYOND]
     told = [f'Beyond the spread of the seeds: {"; ".join(clear)}.'] if clear else []

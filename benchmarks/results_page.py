@@ -6,7 +6,7 @@ python benchmarks/results_page.py
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -56,22 +56,22 @@ def score(seeds: list[dict], measure: str) -> str:
 def ahead(runs: Runs) -> Iterator[str]:
     """Of each measure of a family of ours and its peer: a line where the peer is ahead; then how
     the others lie to the spread of seeds."""
-    behind, lies = 0, Counter[str]()
+    behind, lies = [], Counter[str]()
     for task, models in runs.items():
         for pair in (one for one in (*PEERS, *LARGE_PEERS) if models.keys() >= set(one)):
             for measure in models[pair[0]][0]['scores']:
                 ours, its = (scores(models[name], measure) for name in pair)
-                lies[spread(ours, its)] += mean(ours) >= mean(its)
-                if mean(ours) < mean(its):
-                    behind += 1
-                    told = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
-                    what = f'{TITLES[task]}, {MEASURES[measure][0]}'
-                    yield f'* {what}: {", ".join(told)} ({spread(ours, its)}).'
-    yield from [''] * bool(behind)
+                if mean(ours) >= mean(its):
+                    lies[spread(ours, its)] += 1
+                    continue
+                told = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
+                what = f'{TITLES[task]}, {MEASURES[measure][0]}'
+                behind.append(f'* {what}: {", ".join(told)} ({spread(ours, its)}).')
+    yield from [*behind, ''] if behind else []
     yield (
-        f'In {behind or "none"} of {behind + lies.total()} comparisons. Where ours is at or above, '
-        f'{lies[BEYOND]} are beyond the spread of three seeds each, {lies[WITHIN]} within it, and '
-        f'{lies[FEW]} have fewer than three.'
+        f'In {len(behind) or "none"} of {len(behind) + lies.total()} comparisons. Where ours is at '
+        f'or above, {lies[BEYOND]} are beyond the spread of three seeds each, {lies[WITHIN]} '
+        f'within it, and {lies[FEW]} have fewer than three.'
     )
 
 
@@ -133,7 +133,7 @@ def best_peer(models: dict[str, list[dict]], ours: str, measure: str) -> str:
     return max(ran, key=lambda peer: mean(scores(models[peer], measure)), default='')
 
 
-def peers_of(models: Iterable[str], ours: str) -> list[str]:
+def peers_of(models: Container[str], ours: str) -> list[str]:
     """Those of its size."""
     return [peer for size, peer in (*PEERS, *LARGE_PEERS) if size == ours and peer in models]
 
