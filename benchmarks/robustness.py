@@ -26,7 +26,13 @@ SHIPPED = {
     f'imagenette_20e_{name.removesuffix("_imagenette")}_0': SCHEME + name
     for name in shipped_weights()
 }
-TASKS = ['imagenette_20e', 'penn_fudan_pretrained', 'camvid_pretrained']
+TASKS = [
+    'imagenette_20e',
+    'penn_fudan',
+    'penn_fudan_pretrained',
+    'camvid',
+    'camvid_pretrained',
+]
 
 
 def scores(found: dict[str, Any]) -> dict[str, float]:
