@@ -95,7 +95,7 @@ TASKS = {
     'penn_fudan_pretrained': Task('pennfudan', (384, 512), BOXES, ALL, 'imagenette_20e'),
     'camvid': Task('camvid', (360, 480), MIOU, ALL, tested=True),
     'camvid_pretrained': Task('camvid', (360, 480), MIOU, ALL, 'imagenette_20e', tested=True),
-    'cifar10': Task('cifar10', (64, 64), TOP1, ALL, 'imagenette_20e'),
+    'cifar10': Task('cifar10', (128, 128), TOP1, ALL, 'imagenette_20e'),
     'coco_8': by_heart(60, 'heracles_s'),
     'coco_8_short': by_heart(15, 'hamsa_s'),
 }

@@ -100,7 +100,7 @@ TASKS = {
         'camvid',
     ),
     'cifar10': Task(
-        'CIFAR-10 at 64 px, from the weights of 20 epochs of Imagenette',
+        'CIFAR-10 at 128 px, from the weights of 20 epochs of Imagenette',
         'Do the weights serve other classes?',
         {'accuracy/top1': 90},
     ),

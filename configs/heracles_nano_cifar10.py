@@ -1,4 +1,4 @@
-# Classifier, Heracles-nano, CIFAR-10 at 64 px, 10 epochs, batch 64, Muon 2e-3, gradient clip 1.0
+# Classifier, Heracles-nano, CIFAR-10 at 128 px, 5 epochs, batch 64, Muon 2e-3, gradient clip 1.0
 # (the recipe is assumed).
 # From random weights; with a classifier checkpoint of your own, add
 #   --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.prefix=backbone. \
@@ -6,7 +6,7 @@
 _base_ = [
     './_base_/models/pooled_classifier.py',
     './_base_/datasets/cifar10_folders.py',
-    './_base_/schedules/transfer_10e.py',
+    './_base_/schedules/transfer_5e.py',
 ]
 
 model = dict(
@@ -14,7 +14,7 @@ model = dict(
         type='Heracles',
         arch='nano',
         spectral_stages=2,
-        img_size=64,
+        img_size=128,
         out_indices=(3,),
         drop_path_rate=0.0,
     ),

@@ -1,4 +1,4 @@
-# CIFAR-10 at 64 px from folders of classes, train/<class>/ and test/<class>/, as fast.ai
+# CIFAR-10 at 128 px from folders of classes, train/<class>/ and test/<class>/, as fast.ai
 # distributes it (docs/public_data.md); else as Imagenette. They are in $CIFAR10_FOLDERS, else
 # data/cifar10_folders/.
 _base_ = './imagenette.py'
@@ -16,8 +16,8 @@ classes = [
     'ship',
     'truck',
 ]
-side = 64
-flip, erase, pack = _base_.flip_and_erase
+side = 128
+flip, _, pack = _base_.flip_and_erase
 found = dict(data_root=data_root, metainfo=dict(classes=classes))
 train_dataloader = dict(
     batch_size=64,
@@ -28,7 +28,6 @@ train_dataloader = dict(
             dict(type='RandomCrop', crop_size=32, padding=4),
             flip,
             dict(type='Resize', scale=side),
-            dict(erase, erase_prob=0.25),
             pack,
         ],
     ),

@@ -1,8 +1,8 @@
-# 10 epochs of batch 64 from a classifier's backbone, Muon 2e-3; else Imagenette's schedule (all
+# 5 epochs of batch 64 from a classifier's backbone, Muon 2e-3; else Imagenette's schedule (all
 # assumed).
 _base_ = './imagenette.py'
 
-epochs = 10
+epochs = 5
 train_cfg = dict(max_epochs=epochs)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=100),
