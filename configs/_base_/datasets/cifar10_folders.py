@@ -17,7 +17,7 @@ classes = [
     'truck',
 ]
 side = 128
-flip, _, pack = _base_.flip_and_erase
+flip, pack = _base_.flip_and_erase[0], _base_.flip_and_erase[-1]
 found = dict(data_root=data_root, metainfo=dict(classes=classes))
 train_dataloader = dict(
     batch_size=64,
