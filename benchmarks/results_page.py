@@ -171,15 +171,19 @@ def page(runs: Runs) -> str:
     lines = [
         '# Results on real pictures',
         '',
-        'Public data of small size, one recipe a task, whatever the model. Each figure is of a run '
-        'of `benchmarks/real_data.py`, whose file is in `benchmarks/results` with its commit, and '
-        '`benchmarks/results_page.py` makes this page of them. Nothing here is a result on '
-        'ImageNet, COCO or ADE20K. The last checkpoint counts; no test-time tricks. The data and '
-        'how to fetch them: [public_data.md](public_data.md). A peer has the parameters and, as a '
-        'classifier at 128 px, the multiply-adds of one of our models within 10 %; S models stand '
-        'beside those of papers, which have more parameters. Runs shared their machine, the GPU up '
-        'to six, so minutes say little; `--amp` is bfloat16 on a CPU and float16 on '
-        f'a GPU. In all {runs_and_hours(ran)} of training.',
+        f'Public data of small size, one recipe a task, whatever the model: {runs_and_hours(ran)} '
+        'of training. Nothing here is a result on ImageNet, COCO or ADE20K.',
+        '',
+        '* Each figure is of a run of `benchmarks/real_data.py`, whose file is in '
+        '`benchmarks/results` with its commit; `benchmarks/results_page.py` makes this page of '
+        'them. The data and how to fetch them: [public_data.md](public_data.md).',
+        '* The last checkpoint counts; no test-time tricks. Of several seeds: the mean (lowest to '
+        'highest).',
+        '* A peer has the parameters and, as a classifier at 128 px, the multiply-adds of one of '
+        'our models within 10 %; S models stand beside those of papers, which have more '
+        'parameters.',
+        '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is bfloat16 '
+        'on a CPU and float16 on a GPU.',
         '',
         '## Where a peer is better',
         '',
