@@ -182,8 +182,8 @@ def page(runs: Runs) -> str:
         '* A peer has the parameters and, as a classifier at 128 px, the multiply-adds of one of '
         'our models within 10 %; S models stand beside those of papers, which have more '
         'parameters.',
-        '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is bfloat16 '
-        'on a CPU and float16 on a GPU.',
+        '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is '
+        'bfloat16 on a CPU and float16 on a GPU.',
         '',
         '## Where a peer is better',
         '',
