@@ -65,7 +65,8 @@ def table(models: Models) -> Iterator[str]:
     label, scale = MEASURES.get(f'test {first["metric"]}') or MEASURES[first['metric']]
     columns = ('clean', *GROUPS, 'mean')
     severities = ', '.join(map(str, first['severities']))
-    yield f'| {label}, severities {severities} | {" | ".join(columns)} | of clean, % | seeds |'
+    word = 'severities' if len(first['severities']) > 1 else 'severity'
+    yield f'| {label}, {word} {severities} | {" | ".join(columns)} | of clean, % | seeds |'
     yield '|---' * (len(columns) + 3) + '|'
     for model, seeds in models.items():
         cells = [mean_and_range([one['scores'][key] * scale for one in seeds]) for key in columns]
