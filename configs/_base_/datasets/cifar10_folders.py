@@ -16,7 +16,6 @@ classes = [
     'ship',
     'truck',
 ]
-side = 128
 flip, pack = _base_.flip_and_erase[0], _base_.flip_and_erase[-1]
 found = dict(data_root=data_root, metainfo=dict(classes=classes))
 train_dataloader = dict(
@@ -27,7 +26,7 @@ train_dataloader = dict(
             dict(type='LoadImageFromFile'),
             dict(type='RandomCrop', crop_size=32, padding=4),
             flip,
-            dict(type='Resize', scale=side),
+            dict(type='Resize', scale=_base_.side),
             pack,
         ],
     ),
@@ -39,7 +38,7 @@ val_dataloader = dict(
         data_prefix='test',
         pipeline=[
             dict(type='LoadImageFromFile'),
-            dict(type='Resize', scale=side),
+            dict(type='Resize', scale=_base_.side),
             pack,
         ],
     ),
