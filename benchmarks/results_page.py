@@ -111,19 +111,21 @@ def about(
     models: dict[str, list[dict]], ours: str, measure: str, aim: float | None, random: list[dict]
 ) -> str:
     """The score of ``ours``, whether the aim is reached, what it gains over its runs from random
-    weights, and how it stands to its best peer."""
+    weights, and how it stands to its best peer; ranges are in the table."""
     values = scores(models[ours], measure)
-    words = f'{MEASURES[measure][0]} {mean_and_range(values)}'
+    words = f'{MEASURES[measure][0].removesuffix(", %")} {mean(values):.1f}'
     if aim is not None:
         words += f', the aim of {aim} {"reached" if mean(values) >= aim else "missed"}'
     if random:
-        gain = mean(values) - mean(scores(random, measure))
-        words += f', {gain:+.1f} over random weights, {score(random, measure)}'
+        words += f', {mean(values) - mean(scores(random, measure)):+.1f} over random weights'
     peer = best_peer(models, ours, measure)
     if peer:
         its = scores(models[peer], measure)
-        side = 'below' if mean(values) < mean(its) else 'at or above'
-        words += f', {side} {MODELS[peer]}, {mean_and_range(its)} ({spread(values, its)})'
+        ahead = mean(values) - mean(its)
+        count = len(peers_of(models, ours))
+        which = f'the best of {count} peers' if count > 1 else 'its only peer here'
+        words += f', {abs(ahead):.1f} {"below" if ahead < 0 else "above"} '
+        words += f'{MODELS[peer].split()[0]}, {which} ({spread(values, its)})'
     return words
 
 
@@ -178,7 +180,7 @@ def page(runs: Runs) -> str:
         '`benchmarks/results` with its commit; `benchmarks/results_page.py` makes this page of '
         'them. The data and how to fetch them: [public_data.md](public_data.md).',
         '* The last checkpoint counts; no test-time tricks. Of several seeds: the mean (lowest to '
-        'highest).',
+        'highest). Differences are taken before rounding.',
         '* A peer has the parameters and, as a classifier at 128 px, the multiply-adds of one of '
         'our models within 10 %; S models stand beside those of papers, which have more '
         'parameters.',

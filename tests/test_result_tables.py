@@ -67,17 +67,21 @@ def seeds(*values):
 @pytest.mark.parametrize(
     ('ours', 'peer', 'words'),
     [
-        ([0.61, 0.65], [0.6], 'box AP 63.0 (61.0 to 65.0), the aim of 60 reached, at or above'),
-        ([0.5, 0.52], [0.53, 0.55], 'missed, below'),
-        ([0.5, 0.51, 0.52], [0.53, 0.54, 0.55], '54.0 (53.0 to 55.0) (beyond the spread of seeds)'),
-        ([0.5, 0.51, 0.54], [0.53, 0.54, 0.55], '(within the spread of seeds)'),
-        ([0.5, 0.51], [0.53, 0.54, 0.55], '(fewer than three seeds)'),
+        ([0.61, 0.65], [0.6], '63.0, the aim of 60 reached, 3.0 above ResNet, the best of 2 peers'),
+        ([0.5, 0.52], [0.53, 0.55], 'the aim of 60 missed, 3.0 below ResNet'),
+        ([0.5, 0.51, 0.52], [0.53, 0.54, 0.55], ' (beyond the spread of seeds)'),
+        ([0.5, 0.51, 0.54], [0.53, 0.54, 0.55], ' (within the spread of seeds)'),
+        ([0.5, 0.51], [0.53, 0.54, 0.55], ' (fewer than three seeds)'),
     ],
 )
 def test_answers_hold_scores_against_aim_and_peer(ours, peer, words):
-    models = {'heracles_nano': seeds(*ours), 'resnet_nano': seeds(*peer)}
+    models = {'heracles_nano': seeds(*ours), 'resnet_nano': seeds(*peer), 'swin_nano': seeds(0.1)}
+    models['swin_nano_wide'] = seeds(0.9)  # a peer of HAMSA
     (answer,) = answers('penn_fudan_pretrained', {'penn_fudan_pretrained': models})
     assert answer.startswith('* **Heracles-nano**: box AP') and words in answer
+    del models['swin_nano']
+    (answer,) = answers('penn_fudan_pretrained', {'penn_fudan_pretrained': models})
+    assert 'ResNet, its only peer here' in answer
 
 
 def test_the_page_begins_with_the_peers_that_are_ahead():
@@ -109,7 +113,7 @@ def test_answers_tell_what_pretraining_gains_each_model():
     }
     (plain,) = answers('penn_fudan', runs)
     heracles, hamsa = answers('penn_fudan_pretrained', runs)
-    assert heracles.endswith('reached, +9.0 over random weights, 51.0 (50.0 to 52.0).')
+    assert heracles.endswith('60.0, the aim of 60 reached, +9.0 over random weights.')
     assert 'random' not in plain + hamsa
 
 
