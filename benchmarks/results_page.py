@@ -207,7 +207,8 @@ def page(runs: Runs) -> str:
 
 
 def draw(models: dict[str, list[dict]], picture: Path) -> None:
-    """Curves, the mean over seeds: of the first measure, and of the loss where it was kept."""
+    """Curves, the mean over seeds: of the first measure, and of the loss where it was kept;
+    peers are dashed."""
     curves = next(iter(models.values()))[0]['curves']
     kinds = [next(iter(curves)), *(kind for kind in ('loss',) if kind in curves)]
     figure = Figure(figsize=(8, 2.8), layout='constrained')
@@ -215,7 +216,8 @@ def draw(models: dict[str, list[dict]], picture: Path) -> None:
         label, scale = MEASURES[kind]
         for model, seeds in models.items():
             steps, values = zip(*mean_curve([one['curves'][kind] for one in seeds]))
-            axes.plot(steps, [value * scale for value in values], label=MODELS[model])
+            style = '--' if model in PEER_NAMES else '-'
+            axes.plot(steps, [value * scale for value in values], style, label=MODELS[model])
         axes.set(xlabel='epoch or iteration', ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.legend(*axes.get_legend_handles_labels(), fontsize=7, loc='outside right center')
