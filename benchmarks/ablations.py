@@ -1,6 +1,6 @@
 """What a part of a model is worth: Imagenette at 64 px, 5 epochs, one variant a run, three seeds.
 
-    IMAGENETTE_ROOT=... python benchmarks/ablations.py [--variants cosine ...] [--seeds 0 1 2]
+    IMAGENETTE_ROOT=... python benchmarks/ablations.py [--variants heracles ...] [--seeds 0 1 2]
 
 Variants and questions are in benchmarks/ablation_tables.py, the recipe in benchmarks/ablated. A run
 leaves benchmarks/results/ablations/VARIANT_SEED.json as those of benchmarks/real_data.py do, is

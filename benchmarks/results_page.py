@@ -54,25 +54,34 @@ def score(seeds: list[dict], measure: str) -> str:
 
 
 def ahead(runs: Runs) -> Iterator[str]:
-    """Of each measure of a family of ours and its peer: a line where the peer is ahead; then how
-    the others lie to the spread of seeds."""
+    """Of each measure of a family of ours and its peer: a line where the peer is ahead; then by
+    peer how often, and how the others lie to the spread of seeds."""
     behind, lies = [], Counter[str]()
+    won, held = Counter[str](), Counter[str]()
     for task, models in runs.items():
         for pair in (one for one in (*PEERS, *LARGE_PEERS) if models.keys() >= set(one)):
             for measure in models[pair[0]][0]['scores']:
                 ours, its = (scores(models[name], measure) for name in pair)
+                held[kind(pair[1])] += 1
                 if mean(ours) >= mean(its):
                     lies[spread(ours, its)] += 1
                     continue
+                won[kind(pair[1])] += 1
                 told = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
                 what = f'{TITLES[task]}, {MEASURES[measure][0]}'
                 behind.append(f'* {what}: {", ".join(told)} ({spread(ours, its)}).')
     yield from [*behind, ''] if behind else []
+    counts = ', '.join(f'{name} in {won[name]} of {held[name]}' for name in held)
     yield (
-        f'In {len(behind) or "none"} of {len(behind) + lies.total()} comparisons. Where ours is at '
-        f'or above, {lies[BEYOND]} are beyond the spread of three seeds each, {lies[WITHIN]} '
-        f'within it, and {lies[FEW]} have fewer than three.'
+        'A comparison is of one measure of a family of ours with one peer. Ahead are '
+        f'{counts}. Of the {lies.total()} others {lies[BEYOND]} are beyond the spread of three '
+        f'seeds each, {lies[WITHIN]} within it, and {lies[FEW]} have fewer than three.'
     )
+
+
+def kind(model: str) -> str:
+    """The first word of its name: all sizes of one architecture."""
+    return MODELS[model].replace('-', ' ').split()[0]
 
 
 def table(models: dict[str, list[dict]]) -> Iterator[str]:
@@ -96,7 +105,7 @@ def processor(machine: dict[str, Any]) -> str:
 
 def answers(task: str, runs: Runs) -> Iterator[str]:
     """A sentence for each model of ours: its scores, the aim, the gain by pretraining, and the best
-    peer of its size."""
+    peer of its size; of its loss, where that was kept, both ends."""
     models, told = runs[task], TASKS[task]
     for ours in (name for name in models if name not in PEER_NAMES):
         random = runs.get(told.scratch, {}).get(ours, [])
@@ -104,6 +113,8 @@ def answers(task: str, runs: Runs) -> Iterator[str]:
             about(models, ours, measure, told.aims.get(measure), random)
             for measure in models[ours][0]['scores']
         ]
+        if losses := [value for _, value in models[ours][0]['curves'].get('loss', [])]:
+            words += [f'training loss from {losses[0]:.1f} to {losses[-1]:.1f}']
         yield f'* **{MODELS[ours]}**: {"; ".join(words)}.'
 
 
@@ -125,7 +136,7 @@ def about(
         count = len(peers_of(models, ours))
         which = f'the best of {count} peers' if count > 1 else 'its only peer here'
         words += f', {abs(ahead):.1f} {"below" if ahead < 0 else "above"} '
-        words += f'{MODELS[peer].split()[0]}, {which} ({spread(values, its)})'
+        words += f'{kind(peer)}, {which} ({spread(values, its)})'
     return words
 
 
@@ -155,7 +166,7 @@ def readme_table(runs: Runs) -> Iterator[str]:
             for ours in families:
                 peer = best_peer(found, ours, measure)
                 cells += [score(found[ours], measure) if ours in found else '']
-                name = MODELS[peer].split()[0] if peer else ''
+                name = kind(peer) if peer else ''
                 name += ', alone' * (len(peers_of(found, ours)) == 1)
                 cells += [f'{score(found[peer], measure)} ({name})' if peer else '']
             yield f'| {TITLES[task]}: {MEASURES[measure][0]} | {" | ".join(cells)} |'
@@ -177,15 +188,18 @@ def page(runs: Runs) -> str:
         'of training. Nothing here is a result on ImageNet, COCO or ADE20K.',
         '',
         '* Each figure is of a run of `benchmarks/real_data.py`, whose file is in '
-        '`benchmarks/results` with its commit; `benchmarks/results_page.py` makes this page of '
-        'them. The data and how to fetch them: [public_data.md](public_data.md).',
+        '`benchmarks/results` with its commit (that of HAMSA-nano at 20 epochs was rewritten since '
+        'and is lost); `benchmarks/results_page.py` makes this page of them. '
+        'The data and how to fetch them: [public_data.md](public_data.md).',
         '* The last checkpoint counts; no test-time tricks. Of several seeds: the mean (lowest to '
-        'highest). Differences are taken before rounding.',
+        'highest). Differences are taken before rounding. An aim is the least that we wanted '
+        'before the first run.',
         '* A peer has the parameters and, as a classifier at 128 px, the multiply-adds of one of '
-        'our models within 10 %; S models stand beside those of papers, which have more '
-        'parameters.',
+        'our models within 10 %, and is trained alike; S models stand beside those of papers, '
+        'whose parameters and multiply-adds are others.',
         '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is '
-        'bfloat16 on a CPU and float16 on a GPU.',
+        'bfloat16 on a CPU and float16 on a GPU, so those of HAMSA on CamVid had other arithmetic '
+        'than those of its peers.',
         '',
         '## Where a peer is better',
         '',
@@ -198,27 +212,36 @@ def page(runs: Runs) -> str:
         lines += [*answers(task, runs), '']
         lines += [f'Published: {told.published}.', ''] if told.published else []
         lines += [f'![curves of {told.title}](images/results_{task}.png)', '']
-        lines += [f'Multiply-adds are of {height}x{width} px. `{first["command"]}`.']
-        if first['starts_from'] in TASKS:  # a file of the run's own machine
-            chain = f'--tasks {first["starts_from"]} {task} --models {first["model"]}'
-            chained = f'python benchmarks/real_data.py {chain} --results work_dirs/results'
-            lines[-1] += f' It starts from another run: `{chained}`.'
+        lines += [f'Multiply-adds are of {height}x{width} px. Every row: `{rerun(task, models)}`.']
+        if first['starts_from'] not in TASKS:  # a file of the run's own machine
+            lines[-1] += f' One: `{first["command"]}`.'
     return '\n'.join([*lines, ''])
 
 
-def draw(models: dict[str, list[dict]], picture: Path) -> None:
-    """Curves, the mean over seeds: of the first measure, and of the loss where it was kept;
-    peers are dashed."""
+def rerun(task: str, models: dict[str, list[dict]]) -> str:
+    """What makes the runs of a table again, and before them those that they start from."""
+    ran = [one for seeds in models.values() for one in seeds]
+    before = {one['starts_from'] for one in ran} & TASKS.keys()
+    chosen = dict(tasks=[*before, task], models=models, seeds=sorted({one['seed'] for one in ran}))
+    asked = (f'--{name} {" ".join(map(str, values))}' for name, values in chosen.items())
+    return f'python benchmarks/real_data.py {" ".join(asked)} --results work_dirs/results'
+
+
+def draw(models: dict[str, list[dict]], steps_of: str, picture: Path) -> None:
+    """Curves, the mean over seeds: of the first measure, and of the loss where it was kept. An
+    architecture has one colour; peers of Heracles' size are dashed, of HAMSA's dotted."""
     curves = next(iter(models.values()))[0]['curves']
-    kinds = [next(iter(curves)), *(kind for kind in ('loss',) if kind in curves)]
+    kinds = list(dict.fromkeys(map(kind, MODELS)))
     figure = Figure(figsize=(8, 2.8), layout='constrained')
-    for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds):
-        label, scale = MEASURES[kind]
+    followed = [next(iter(curves)), *(one for one in ('loss',) if one in curves)]
+    for axes, measure in zip(figure.subplots(1, len(followed), squeeze=False)[0], followed):
+        label, scale = MEASURES[measure]
         for model, seeds in models.items():
-            steps, values = zip(*mean_curve([one['curves'][kind] for one in seeds]))
-            style = '--' if model in PEER_NAMES else '-'
+            steps, values = zip(*mean_curve([one['curves'][measure] for one in seeds]))
+            style = ':' if model.endswith('_wide') else '--' if model in PEER_NAMES else '-'
+            style += f'C{kinds.index(kind(model))}'
             axes.plot(steps, [value * scale for value in values], style, label=MODELS[model])
-        axes.set(xlabel='epoch or iteration', ylabel=label)
+        axes.set(xlabel='iteration' if measure == 'loss' else steps_of, ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.legend(*axes.get_legend_handles_labels(), fontsize=7, loc='outside right center')
     figure.savefig(picture, dpi=110)
@@ -239,7 +262,7 @@ def main() -> None:
         tables.draw(args.results / name, args.pictures)
     args.page.write_text(text)
     for task, models in runs.items():
-        draw(models, args.pictures / f'results_{task}.png')
+        draw(models, TASKS[task].steps, args.pictures / f'results_{task}.png')
     args.readme.write_text(with_table(args.readme.read_text(), runs))
     print(args.page)
 

@@ -35,7 +35,8 @@ def sections(folder: Path) -> Iterator[str]:
     yield from ('', '## On corrupted pictures', '')
     yield (
         'Does a global filter help or hurt under noise and blur? The scores of these models under '
-        "ImageNet-C's fifteen corruptions, by [tools/test.py --corruptions](robustness.md)."
+        "ImageNet-C's fifteen corruptions, by [tools/test.py --corruptions](robustness.md). Of "
+        'ours from Imagenette, seed 0 is the weights in float16 that come with the package.'
     )
     for task, models in runs.items():
         yield from ('', f'### {TITLES[task]}', '', *table(models), '')
@@ -43,7 +44,8 @@ def sections(folder: Path) -> Iterator[str]:
             yield from kept(group, models)
         yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
         tested = ' '.join(map(str, next(iter(models.values()))[0]['severities']))
-        yield f'`python benchmarks/robustness.py --tasks {task} --severities {tested}`.'
+        asked = f'--tasks {task} --severities {tested} --results work_dirs/results/robustness'
+        yield f'After the runs of its table above: `python benchmarks/robustness.py {asked}`.'
 
 
 def picture(task: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
-from results_page import ahead, answers, readme_table
+from results_page import ahead, answers, readme_table, rerun
 from robustness_tables import GROUPS, draw, sections
 
 
@@ -55,13 +55,13 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     ]
     draw(tmp_path, tmp_path)
     picture = 'results_corrupted_camvid_pretrained.png'
-    command = '`python benchmarks/robustness.py --tasks camvid_pretrained --severities 1 3`.'
-    assert lines[-3:] == [f'![what is left of the clean score](images/{picture})', '', command]
+    assert lines[-3] == f'![what is left of the clean score](images/{picture})'
+    assert 'robustness.py --tasks camvid_pretrained --severities 1 3 --results' in lines[-1]
     assert (tmp_path / picture).read_bytes().startswith(b'\x89PNG')
 
 
 def seeds(*values):
-    return [{'scores': {'coco/bbox_mAP': value}} for value in values]
+    return [{'scores': {'coco/bbox_mAP': value}, 'curves': {}} for value in values]
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,19 @@ def test_the_page_begins_with_the_peers_that_are_ahead():
     assert line.endswith(
         "Heracles-nano's size 60.0, Heracles-nano 51.0 (50.0 to 52.0) (fewer than three seeds)."
     )
-    assert words.startswith('In 1 of 3 comparisons. Where ours is at or above, 1 are beyond')
+    assert 'Ahead are Swin in 0 of 2, ResNet in 1 of 1. Of the 2 others 1 are beyond' in words
     assert words.endswith(', 1 within it, and 0 have fewer than three.') and not gap
     (words,) = ahead({'penn_fudan': three | peers})
-    assert words.startswith('In none of 2 comparisons.')
+    assert 'Ahead are Swin in 0 of 2. Of' in words
+
+
+def test_a_row_is_made_again_by_its_seeds_and_what_they_start_from():
+    own = [dict(one, seed=2, starts_from='heracles_mm://x') for one in seeds(0.5)]
+    its = [dict(one, seed=0, starts_from='imagenette_20e') for one in seeds(0.5)]
+    command = rerun('camvid_pretrained', {'hamsa_nano': own, 'swin_nano': its})
+    asked = '--tasks imagenette_20e camvid_pretrained --models hamsa_nano swin_nano --seeds 0 2'
+    assert command == f'python benchmarks/real_data.py {asked} --results work_dirs/results'
+    assert '--tasks camvid_pretrained' in rerun('camvid_pretrained', {'hamsa_nano': own})
 
 
 def test_readmes_table_names_the_best_peer_and_whether_it_ran_alone():
