@@ -95,9 +95,9 @@ def sections(folder: Path) -> Iterator[str]:
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py --results work_dirs/results/ablations`. Each variant is compared '
-        'with the first of its table; a difference exceeds the spread where the worst seed of one is better than the best of the '
-        'other, which of three seeds each happens by chance in one comparison of ten, and here are '
-        f'{compared}. Small pictures, small models, a short schedule: no claim beyond that. Runs '
+        'with the first of its table; a difference exceeds the spread where the worst seed of one '
+        'is better than the best of the other, which of three seeds each happens by chance in one '
+        f'comparison of ten, and here are {compared}. Small pictures, small models, a short schedule: no claim beyond that. Runs '
         'shared their machine, so minutes, the median of the seeds, say little. '
         f'In all {runs_and_hours([*chain(*runs.values())])}.'
     )
