@@ -97,9 +97,9 @@ def sections(folder: Path) -> Iterator[str]:
         'benchmarks/ablations.py --results work_dirs/results/ablations`. Each variant is compared '
         'with the first of its table; a difference exceeds the spread where the worst seed of one '
         'is better than the best of the other, which of three seeds each happens by chance in one '
-        f'comparison of ten, and here are {compared}. Small pictures, small models, a short schedule: no claim beyond that. Runs '
-        'shared their machine, so minutes, the median of the seeds, say little. '
-        f'In all {runs_and_hours([*chain(*runs.values())])}.'
+        f'comparison of ten, and here are {compared}. Small pictures, small models, a short '
+        'schedule: no claim beyond that. Runs shared their machine, so minutes, the median of the '
+        f'seeds, say little. In all {runs_and_hours([*chain(*runs.values())])}.'
     )
     yield from ('', f'![top-1 of each seed](images/{PICTURE})')
     for question, rows in found.items():
