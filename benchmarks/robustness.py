@@ -6,18 +6,22 @@
 Tests the last checkpoint of each run that benchmarks/real_data.py has finished in --work-dir, else
 the weights that come with this package, by `tools/test.py --corruptions all`, and leaves
 benchmarks/results/robustness/TASK_MODEL_SEED.json. What has its file is left out, and a test that
-was stopped goes on. benchmarks/results_page.py puts the tables into docs/results.md.
+was stopped goes on. The models of the task `ablations` are variants of benchmarks/ablations.py,
+finished in the folder `ablations` beside --work-dir. benchmarks/results_page.py puts the tables
+into docs/results.md.
 """
 
+import argparse
 import json
 import os
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from ablation_tables import VARIANTS
 from common import log, options
 from real_data import ALL, RESULTS, ROOT, config_of, finished, tool
-from robustness_tables import GROUPS
+from robustness_tables import ABLATIONS, GROUPS, PARTS
 
 from heracles_mm.checkpoints.shipped import SCHEME, shipped_weights
 from heracles_mm.robustness import corruption_names
@@ -32,6 +36,7 @@ TASKS = [
     'penn_fudan_pretrained',
     'camvid',
     'camvid_pretrained',
+    ABLATIONS,
 ]
 
 
@@ -46,11 +51,27 @@ def scores(found: dict[str, Any]) -> dict[str, float]:
     return {'clean': found['clean'][metric], **groups, 'mean': found['mean'][metric]}
 
 
+def asked(task: str, model: str) -> tuple[str, list[str]]:
+    """Config and further options of tools/test.py."""
+    if task != ABLATIONS:
+        return config_of(task, model), []
+    family, changes = VARIANTS[model]
+    return f'benchmarks/ablated/{family}_nano.py', ['--cfg-options', *changes] if changes else []
+
+
+def place(args: argparse.Namespace, task: str, model: str, seed: int) -> tuple[Path, Path]:
+    """The folder of a run's results, and its own."""
+    results, work = args.results.parent, args.work_dir
+    if task == ABLATIONS:
+        return results / 'ablations', work.parent / 'ablations' / f'{model}_{seed}'
+    return results, work / f'{task}_{model}_{seed}'
+
+
 def main() -> None:
     args = options(
         __doc__,
         tasks=TASKS,
-        models=list(ALL),
+        models=[*ALL, *PARTS],
         seeds=[0],
         severities=[1, 3, 5],
         work_dir=Path('work_dirs/real_data'),
@@ -60,17 +81,21 @@ def main() -> None:
     args.results.mkdir(parents=True, exist_ok=True)
     for name in args.tasks:
         for seed in args.seeds:
-            for model in args.models:
+            for model in (one for one in args.models if (one in PARTS) == (name == ABLATIONS)):
                 key = f'{name}_{model}_{seed}'
-                file, folder = args.results / f'{key}.json', args.work_dir / key
-                tested = finished(args.results.parent, folder) or SHIPPED.get(key)
+                file, (results, folder) = (
+                    args.results / f'{key}.json',
+                    place(args, name, model, seed),
+                )
+                tested = finished(results, folder) or SHIPPED.get(key)
                 if file.exists() or not tested:
                     continue
                 log(key)
                 os.environ['PEER'] = model
-                asked = ['--corruptions', 'all', '--severities', *args.severities, '--json']
-                place = ['--work-dir', folder / 'corruptions']
-                printed = tool('test', config_of(name, model), tested, *place, *asked)
+                config, further = asked(name, model)
+                further += ['--corruptions', 'all', '--severities', *args.severities, '--json']
+                work = ['--work-dir', folder / 'corruptions']
+                printed = tool('test', config, tested, *work, *further)
                 found = json.loads(printed.splitlines()[-1])
                 about = {'task': name, 'model': model, 'seed': seed, 'severities': args.severities}
                 result = {**about, 'scores': scores(found), **found}

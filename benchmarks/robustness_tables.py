@@ -10,6 +10,11 @@ from typing import Any
 from common import draw_dots, mean_and_range
 from results_words import MEASURES, MODELS, PEERS, TITLES
 
+ABLATIONS = 'ablations'
+PARTS = {'heracles': 'local and global', 'global': 'global alone', 'local': 'local alone'}
+NAMES = MODELS | PARTS
+TASKS = TITLES | {ABLATIONS: 'Heracles-nano at 64 px, with its local part, its global part or both'}
+RIVALS = (*PEERS, ('heracles', 'local'), ('global', 'local'))
 GROUPS = ('noise', 'blur', 'weather', 'digital')
 Models = Mapping[str, list[dict[str, Any]]]  # model -> its seeds
 
@@ -21,8 +26,8 @@ def read(folder: Path) -> dict[str, Models]:
         one = json.loads(file.read_text())
         runs[one['task']][one['model']].append(one)
     return {
-        task: {name: runs[task][name] for name in MODELS if name in runs[task]}
-        for task in TITLES
+        task: {name: runs[task][name] for name in NAMES if name in runs[task]}
+        for task in TASKS
         if task in runs
     }
 
@@ -39,7 +44,7 @@ def sections(folder: Path) -> Iterator[str]:
         'ours from Imagenette, seed 0 is the weights in float16 that come with the package.'
     )
     for task, models in runs.items():
-        yield from ('', f'### {TITLES[task]}', '', *table(models), '')
+        yield from ('', f'### {TASKS[task]}', '', *table(models), '')
         for group in ('noise', 'blur'):
             yield from kept(group, models)
         yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
@@ -56,7 +61,7 @@ def draw(folder: Path, pictures: Path) -> None:
     """What is left of the clean score, by group of corruptions."""
     for task, models in read(folder).items():
         panels = {
-            group: {MODELS[name]: shares(seeds, group) for name, seeds in models.items()}
+            group: {NAMES[name]: shares(seeds, group) for name, seeds in models.items()}
             for group in GROUPS
         }
         draw_dots(panels, 'percent of the clean score', pictures / picture(task))
@@ -73,16 +78,17 @@ def table(models: Models) -> Iterator[str]:
     for model, seeds in models.items():
         cells = [mean_and_range([one['scores'][key] * scale for one in seeds]) for key in columns]
         cells += [f'{share(seeds, "mean"):.0f}', str(len(seeds))]
-        yield f'| {MODELS[model]} | {" | ".join(cells)} |'
+        yield f'| {NAMES[model]} | {" | ".join(cells)} |'
 
 
 def kept(group: str, models: Models) -> Iterator[str]:
-    """For each family of ours a sentence: what is left of its clean score, and of its peers'."""
-    for ours in dict.fromkeys(ours for ours, _ in PEERS if ours in models):
-        peers = [peer for one, peer in PEERS if one == ours and peer in models]
+    """For each family of ours a sentence: what is left of its clean score, and of its peers'; for
+    each part with a global filter beside the local one."""
+    for ours in dict.fromkeys(ours for ours, _ in RIVALS if ours in models):
+        peers = [peer for one, peer in RIVALS if one == ours and peer in models]
         if peers:
-            shares = [f'{MODELS[peer]} {share(models[peer], group):.0f} %' for peer in peers]
-            own = f'{MODELS[ours]} keeps {share(models[ours], group):.0f} % of its clean score'
+            shares = [f'{NAMES[peer]} {share(models[peer], group):.0f} %' for peer in peers]
+            own = f'{NAMES[ours]} keeps {share(models[ours], group):.0f} % of its clean score'
             yield f'* Under {group} {own}, {", ".join(shares)}.'
 
 

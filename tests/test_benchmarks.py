@@ -207,31 +207,36 @@ def test_corrupted_pictures_test_finished_runs_else_the_shipped_weights(tmp_path
 
     rows = [{'corruption': name, 'metrics': {'top1': 40}} for name in corruption_names(['all'])]
     found = {'metric': 'top1', 'clean': {'top1': 80}, 'corrupted': rows, 'mean': {'top1': 40}}
-    tested = []
+    tested, changed = [], []
 
     def tool(name, config, checkpoint, *args):
         tested.append(checkpoint)
+        changed.append([one for one in args if str(one).startswith('model.backbone.')])
         return json.dumps(found)
 
     monkeypatch.setattr(real_data, 'tool', tool)
-    for model in ('convnext', 'swin'):
-        run_folder = tmp_path / f'camvid_pretrained_{model}_nano_0'
-        run_folder.mkdir()
-        (run_folder / 'last_checkpoint').write_text('epoch_9.pth')
-    finished = tmp_path / 'camvid_pretrained_convnext_nano_0'
-    finished.with_suffix('.json').touch()  # the other one goes on
+    work, ablations = tmp_path / 'real_data', tmp_path / 'ablations'
+    finished, variant = work / 'camvid_pretrained_convnext_nano_0', ablations / 'local_0'
+    for folder in (finished, work / 'camvid_pretrained_swin_nano_0', variant):
+        folder.mkdir(parents=True)
+        (folder / 'last_checkpoint').write_text('epoch_9.pth')
+    (tmp_path / f'{finished.name}.json').touch()  # Swin's goes on
+    variant.with_suffix('.json').touch()
     results = tmp_path / 'robustness'
-    run('robustness.py', '--work-dir', tmp_path, '--results', results)
+    run('robustness.py', '--work-dir', work, '--results', results)
     shipped = [f'heracles_mm://{name}_nano_imagenette' for name in ('heracles', 'hamsa')]
-    assert tested == [*shipped, str(finished / 'epoch_9.pth')]
+    assert tested == [*shipped, *(str(each / 'epoch_9.pth') for each in (finished, variant))]
+    options = ['model.backbone.type=RearrangedHeracles', 'model.backbone.mixer=local']
+    assert changed == [[], [], [], options]
+    assert (results / 'ablations_local_0.json').exists()
     one = json.loads((results / 'imagenette_20e_hamsa_nano_0.json').read_text())
     assert one['scores'] == {
         'clean': 80,
         **dict.fromkeys(('noise', 'blur', 'weather', 'digital'), 40),
         'mean': 40,
     }
-    run('robustness.py', '--work-dir', tmp_path, '--results', results)
-    assert len(tested) == 3  # what has its file is left out
+    run('robustness.py', '--work-dir', work, '--results', results)
+    assert len(tested) == 4  # what has its file is left out
 
 
 def test_an_evaluation_that_found_nothing_is_a_zero_of_its_curve(tmp_path, monkeypatch):

@@ -30,8 +30,8 @@ def test_scores_are_means_of_the_main_metric_by_group():
     assert scores(found)['noise'] == pytest.approx(0.2 / 3)
 
 
-def write(folder, model, seed, clean, corrupted):
-    one = dict(task='camvid_pretrained', model=model, seed=seed, severities=[1, 3], metric='mIoU')
+def write(folder, model, seed, clean, corrupted, task='camvid_pretrained', metric='mIoU'):
+    one = dict(task=task, model=model, seed=seed, severities=[1, 3], metric=metric)
     one['scores'] = {'clean': clean, **dict.fromkeys(GROUPS, corrupted), 'mean': corrupted}
     (folder / f'{model}_{seed}.json').write_text(json.dumps(one))
 
@@ -58,6 +58,14 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     assert lines[-3] == f'![what is left of the clean score](images/{picture})'
     assert 'robustness.py --tasks camvid_pretrained --severities 1 3 --results' in lines[-1]
     assert (tmp_path / picture).read_bytes().startswith(b'\x89PNG')
+
+
+def test_a_part_with_a_global_filter_stands_beside_the_local_one(tmp_path):
+    for model, corrupted in (('heracles', 40), ('global', 50), ('local', 30)):
+        write(tmp_path, model, 0, 100, corrupted, 'ablations', 'accuracy/top1')
+    noise = [line for line in sections(tmp_path) if line.startswith('* Under noise')]
+    assert len(noise) == 2 and noise[0].startswith('* Under noise local and global keeps 40 %')
+    assert noise[1] == '* Under noise global alone keeps 50 % of its clean score, local alone 30 %.'
 
 
 def seeds(*values):
