@@ -188,9 +188,8 @@ def page(runs: Runs) -> str:
         'of training. Nothing here is a result on ImageNet, COCO or ADE20K.',
         '',
         '* Each figure is of a run of `benchmarks/real_data.py`, whose file is in '
-        '`benchmarks/results` with its commit (that of HAMSA-nano at 20 epochs was rewritten since '
-        'and is lost); `benchmarks/results_page.py` makes this page of them. '
-        'The data and how to fetch them: [public_data.md](public_data.md).',
+        '`benchmarks/results` with its commit; `benchmarks/results_page.py` makes this page of '
+        'them. The data and how to fetch them: [public_data.md](public_data.md).',
         '* The last checkpoint counts; no test-time tricks. Of several seeds: the mean (lowest to '
         'highest). Differences are taken before rounding. An aim is the least that we wanted '
         'before the first run.',
@@ -198,8 +197,10 @@ def page(runs: Runs) -> str:
         'our models within 10 %, and is trained alike; S models stand beside those of papers, '
         'whose parameters and multiply-adds are others.',
         '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is '
-        'bfloat16 on a CPU and float16 on a GPU, so those of HAMSA on CamVid had other arithmetic '
-        'than those of its peers.',
+        'bfloat16 on a CPU and float16 on a GPU.',
+        '* Not like the others: HAMSA-nano on CamVid ran on a GPU; Heracles-nano on Penn-Fudan from '
+        'pretrained weights ran in float32 and from an earlier classifier, of 85.9; the commit of '
+        'HAMSA-nano at 20 epochs of Imagenette was on a branch that is no more.',
         '',
         '## Where a peer is better',
         '',
