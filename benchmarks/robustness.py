@@ -14,6 +14,7 @@ into docs/results.md.
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -68,29 +69,32 @@ def place(args: argparse.Namespace, task: str, model: str, seed: int) -> tuple[P
 
 
 def main() -> None:
+    models = [*ALL, *PARTS]
     args = options(
         __doc__,
         tasks=TASKS,
-        models=[*ALL, *PARTS],
+        models=models,
         seeds=[0],
         severities=[1, 3, 5],
         work_dir=Path('work_dirs/real_data'),
         results=RESULTS / 'robustness',
     )
+    if unknown := {*args.tasks} - {*TASKS} | {*args.models} - {*models}:
+        sys.exit(f'robustness: error: no {sorted(unknown)}: choose of {TASKS} and {models}')
     os.chdir(ROOT)
     args.results.mkdir(parents=True, exist_ok=True)
     for name in args.tasks:
         for seed in args.seeds:
             for model in (one for one in args.models if (one in PARTS) == (name == ABLATIONS)):
                 key = f'{name}_{model}_{seed}'
-                file, (results, folder) = (
-                    args.results / f'{key}.json',
-                    place(args, name, model, seed),
-                )
-                tested = finished(results, folder) or SHIPPED.get(key)
-                if file.exists() or not tested:
+                file = args.results / f'{key}.json'
+                results, folder = place(args, name, model, seed)
+                if file.exists():
                     continue
-                log(key)
+                tested = finished(results, folder) or SHIPPED.get(key)
+                log(key if tested else f'{key}: no finished run')
+                if not tested:
+                    continue
                 os.environ['PEER'] = model
                 config, further = asked(name, model)
                 further += ['--corruptions', 'all', '--severities', *args.severities, '--json']

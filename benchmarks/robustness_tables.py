@@ -50,7 +50,7 @@ def sections(folder: Path) -> Iterator[str]:
         yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
         tested = ' '.join(map(str, next(iter(models.values()))[0]['severities']))
         asked = f'--tasks {task} --severities {tested} --results work_dirs/results/robustness'
-        yield f'After the runs of its table above: `python benchmarks/robustness.py {asked}`.'
+        yield f'After the runs of its table: `python benchmarks/robustness.py {asked}`.'
 
 
 def picture(task: str) -> str:

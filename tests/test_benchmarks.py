@@ -198,7 +198,9 @@ def test_a_task_starts_from_a_finished_run_else_from_the_shipped_weights(tmp_pat
         weights(args, 'imagenette_20e', 'resnet_nano', 2)
 
 
-def test_corrupted_pictures_test_finished_runs_else_the_shipped_weights(tmp_path, monkeypatch):
+def test_corrupted_pictures_test_finished_runs_else_the_shipped_weights(
+    tmp_path, monkeypatch, capsys
+):
     pytest.importorskip('imagecorruptions', reason='an extra: it names the corruptions')
     from heracles_mm.robustness import corruption_names
 
@@ -237,6 +239,10 @@ def test_corrupted_pictures_test_finished_runs_else_the_shipped_weights(tmp_path
     }
     run('robustness.py', '--work-dir', work, '--results', results)
     assert len(tested) == 4  # what has its file is left out
+    assert 'camvid_pretrained_swin_nano_0: no finished run' in capsys.readouterr().err
+    monkeypatch.setattr(sys, 'argv', ['robustness.py', '--models', 'resnet'])
+    with pytest.raises(SystemExit, match=r"no \['resnet'\]: choose of .*resnet_nano"):
+        runpy.run_path(str(BENCHMARKS / 'robustness.py'), run_name='__main__')
 
 
 def test_an_evaluation_that_found_nothing_is_a_zero_of_its_curve(tmp_path, monkeypatch):
