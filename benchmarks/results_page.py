@@ -198,9 +198,8 @@ def page(runs: Runs) -> str:
         'whose parameters and multiply-adds are others.',
         '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is '
         'bfloat16 on a CPU and float16 on a GPU.',
-        '* Not like the others: HAMSA-nano on CamVid ran on a GPU; Heracles-nano on Penn-Fudan '
-        'from pretrained weights ran in float32 from an earlier classifier, of 85.9; the commit of '
-        'HAMSA-nano at 20 epochs of Imagenette was on a branch that is no more.',
+        '* Not like the others: HAMSA-nano on CamVid ran on a GPU; the commit of HAMSA-nano at 20 '
+        'epochs of Imagenette was on a branch that is no more.',
         '',
         '## Where a peer is better',
         '',
