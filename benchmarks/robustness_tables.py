@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from common import draw_dots, mean_and_range
+import ablation_tables
+from common import draw_dots, mean_and_range, spread
 from results_words import MEASURES, MODELS, PEERS, TITLES
 
 ABLATIONS = 'ablations'
@@ -45,6 +46,8 @@ def sections(folder: Path) -> Iterator[str]:
     )
     for task, models in runs.items():
         yield from ('', f'### {TASKS[task]}', '', *table(models), '')
+        if task == ABLATIONS:
+            yield from trained_again(models, ablation_tables.read(folder.parent / ABLATIONS))
         for group in ('noise', 'blur'):
             yield from kept(group, models)
         yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
@@ -81,15 +84,40 @@ def table(models: Models) -> Iterator[str]:
         yield f'| {NAMES[model]} | {" | ".join(cells)} |'
 
 
+def trained_again(models: Models, before: Models) -> Iterator[str]:
+    """How far their clean scores are from those of the same seeds in ``before``."""
+    found = {
+        (name, one['seed']): one['scores'][ablation_tables.MEASURE]
+        for name in models
+        for one in before.get(name, [])
+    }
+    apart = [
+        abs(one['scores']['clean'] - found[name, one['seed']])
+        for name, seeds in models.items()
+        for one in seeds
+        if (name, one['seed']) in found
+    ]
+    if apart:
+        yield (
+            'These were trained again: their clean scores and those of the same seeds in "Local '
+            f'and global: in parallel?" are up to {max(apart):.1f} apart.'
+        )
+        yield ''
+
+
 def kept(group: str, models: Models) -> Iterator[str]:
     """For each family of ours a sentence: what is left of its clean score, and of its peers'; for
     each part with a global filter beside the local one."""
     for ours in dict.fromkeys(ours for ours, _ in RIVALS if ours in models):
         peers = [peer for one, peer in RIVALS if one == ours and peer in models]
         if peers:
-            shares = [f'{NAMES[peer]} {share(models[peer], group):.0f} %' for peer in peers]
+            told = [
+                f'{NAMES[peer]} {share(models[peer], group):.0f} % '
+                f'({spread(shares(models[ours], group), shares(models[peer], group))})'
+                for peer in peers
+            ]
             own = f'{NAMES[ours]} keeps {share(models[ours], group):.0f} % of its clean score'
-            yield f'* Under {group} {own}, {", ".join(shares)}.'
+            yield f'* Under {group} {own}, {", ".join(told)}.'
 
 
 def share(seeds: list[dict[str, Any]], group: str) -> float:
