@@ -64,12 +64,13 @@ QUESTIONS = {
 
 MEASURE, PICTURE = 'accuracy/top1', 'results_ablations.png'
 
-Runs = dict[str, list[dict[str, Any]]]  # variant -> its seeds
+Runs = dict[str, list[dict[str, Any]]]  # variant -> its runs
 
 
 def read(folder: Path) -> Runs:
+    """With those of ``folder/again``: the same variants and seeds on another processor."""
     runs: Runs = defaultdict(list)
-    for file in sorted(folder.glob('*.json')):
+    for file in sorted(folder.rglob('*.json')):
         one = json.loads(file.read_text())
         runs[one['variant']].append(one)
     return runs
@@ -95,31 +96,38 @@ def sections(folder: Path) -> Iterator[str]:
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py --results work_dirs/results/ablations`. Each variant is compared '
-        'with the first of its table; a difference exceeds the spread where the worst seed of one '
-        'is better than the best of the other, which of three seeds each happens by chance in one '
+        'with the first of its table; a difference exceeds the spread where the worst run of one '
+        'is better than the best of the other, which of three runs each happens by chance in one '
         f'comparison of ten, and here are {compared}. Small pictures, small models, a short '
         'schedule: no claim beyond that. Runs shared their machine, so minutes, the median of the '
-        f'seeds, say little. In all {runs_and_hours([*chain(*runs.values())])}.'
+        f'runs, say little. In all {runs_and_hours([*chain(*runs.values())])}.'
     )
-    yield from ('', f'![top-1 of each seed](images/{PICTURE})')
+    if apart := repeated(runs):
+        yield ''
+        yield (
+            f'{len(apart)} of them are second runs, on another processor, and were tested on '
+            f'corrupted pictures too: of the same seed, first and second run are up to '
+            f'{max(apart):.1f} apart.'
+        )
+    yield from ('', f'![top-1 of each run](images/{PICTURE})')
     for question, rows in found.items():
         yield from ('', f'### {question}', '', *table(rows))
 
 
 def draw(folder: Path, pictures: Path) -> None:
-    """The scores of each seed."""
+    """The scores of each run."""
     panels = {
         question: {label: scores(seeds) for label, seeds in rows.items()}
         for question, rows in answered(read(folder)).items()
     }
-    draw_dots(panels, 'top-1 of each seed, %', pictures / PICTURE)
+    draw_dots(panels, 'top-1 of each run, %', pictures / PICTURE)
 
 
 def table(rows: Runs) -> Iterator[str]:
     """A row for each variant, and a sentence."""
     (_, first), *others = rows.items()
     found = {label: spread(scores(seeds), scores(first)) for label, seeds in others}
-    yield '| | top-1, % | from the first | parameters | G multiply-adds | minutes | seeds |'
+    yield '| | top-1, % | from the first | parameters | G multiply-adds | minutes | runs |'
     yield '|---|---|---|---|---|---|---|'
     for label, seeds in rows.items():
         one = seeds[0]
@@ -131,10 +139,19 @@ def table(rows: Runs) -> Iterator[str]:
         cells += [f'{median(one["seconds"] for one in seeds) / 60:.0f}', str(len(seeds))]
         yield f'| {label} | {" | ".join(cells)} |'
     clear = [label for label, words in found.items() if words == BEYOND]
-    told = [f'Beyond the spread of the seeds: {"; ".join(clear)}.'] if clear else []
-    told += ['Seeds are missing.'] if FEW in found.values() else []
+    told = [f'Beyond the spread of the runs: {"; ".join(clear)}.'] if clear else []
+    told += ['Runs are missing.'] if FEW in found.values() else []
     yield ''
-    yield ' '.join(told) or 'No difference exceeds the spread of the seeds.'
+    yield ' '.join(told) or 'No difference exceeds the spread of the runs.'
+
+
+def repeated(runs: Runs) -> list[float]:
+    """How far apart the scores of each seed are that ran again."""
+    found = defaultdict(list)
+    for name, several in runs.items():
+        for one, score in zip(several, scores(several), strict=True):
+            found[name, one['seed']].append(score)
+    return [max(values) - min(values) for values in found.values() if len(values) > 1]
 
 
 def scores(seeds: list[dict[str, Any]]) -> list[float]:

@@ -5,7 +5,8 @@
 Variants and questions are in benchmarks/ablation_tables.py, the recipe in benchmarks/ablated. A run
 leaves benchmarks/results/ablations/VARIANT_SEED.json as those of benchmarks/real_data.py do, is
 left out where that file is, and goes on where it was stopped. benchmarks/results_page.py puts the
-tables into docs/results.md.
+tables into docs/results.md; it counts those of benchmarks/results/ablations/again, which another
+processor made of the same seeds (--results, --work-dir), as further runs.
 """
 
 import os

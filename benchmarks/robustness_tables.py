@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import ablation_tables
 from common import draw_dots, mean_and_range, spread
 from results_words import MEASURES, MODELS, PEERS, TITLES
 
@@ -46,8 +45,6 @@ def sections(folder: Path) -> Iterator[str]:
     )
     for task, models in runs.items():
         yield from ('', f'### {TASKS[task]}', '', *table(models), '')
-        if task == ABLATIONS:
-            yield from trained_again(models, ablation_tables.read(folder.parent / ABLATIONS))
         for group in ('noise', 'blur'):
             yield from kept(group, models)
         yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
@@ -82,27 +79,6 @@ def table(models: Models) -> Iterator[str]:
         cells = [mean_and_range([one['scores'][key] * scale for one in seeds]) for key in columns]
         cells += [f'{share(seeds, "mean"):.0f}', str(len(seeds))]
         yield f'| {NAMES[model]} | {" | ".join(cells)} |'
-
-
-def trained_again(models: Models, before: Models) -> Iterator[str]:
-    """How far their clean scores are from those of the same seeds in ``before``."""
-    found = {
-        (name, one['seed']): one['scores'][ablation_tables.MEASURE]
-        for name in models
-        for one in before.get(name, [])
-    }
-    apart = [
-        abs(one['scores']['clean'] - found[name, one['seed']])
-        for name, seeds in models.items()
-        for one in seeds
-        if (name, one['seed']) in found
-    ]
-    if apart:
-        yield (
-            'These were trained again: their clean scores and those of the same seeds in "Local '
-            f'and global: in parallel?" are up to {max(apart):.1f} apart.'
-        )
-        yield ''
 
 
 def kept(group: str, models: Models) -> Iterator[str]:

@@ -112,7 +112,7 @@ def test_what_has_its_file_is_left_out(tmp_path):
 
 def write(folder, name, *scores):
     for seed, score in enumerate(scores):
-        one = dict(variant=name, scores={'accuracy/top1': score}, seconds=60)
+        one = dict(variant=name, seed=seed, scores={'accuracy/top1': score}, seconds=60)
         one |= dict(parameters=2e6, multiply_adds=4e7)
         (folder / f'{name}_{seed}.json').write_text(json.dumps(one))
 
@@ -128,10 +128,17 @@ def test_the_table_says_what_exceeds_the_spread(tmp_path):
     assert '| Hartley, gate | 72.5 (71.5 to 73.5) | +1.5 |' in text
     assert '| 4: no attention | 63.6 (60.0 to 69.9) | -7.4, exceeds the spread |' in text
     transform, stages = text.split('### ')[1:]
-    assert transform.rstrip().endswith('No difference exceeds the spread of the seeds.')
-    assert 'Beyond the spread of the seeds: 4: no attention.' in stages
+    assert transform.rstrip().endswith('No difference exceeds the spread of the runs.')
+    assert 'Beyond the spread of the runs: 4: no attention.' in stages
     write(tmp_path, 'stages_1', 60.0)
-    assert 'seeds: 4: no attention. Seeds are missing.' in '\n'.join(sections(tmp_path))
+    assert 'runs: 4: no attention. Runs are missing.' in '\n'.join(sections(tmp_path))
+    assert 'second runs' not in text
+    again = tmp_path / 'again'
+    again.mkdir()
+    write(again, 'stages_4', 62.5, 72.5)
+    text = '\n'.join(sections(tmp_path))
+    assert '2 of them are second runs' in text and 'are up to 11.5 apart' in text
+    assert '| 4: no attention | 65.2 (60.0 to 72.5) | -5.8 | 2.00M | 0.040 | 1 | 5 |' in text
     assert '(images/results_ablations.png)' in text
     draw(tmp_path, tmp_path)
     assert (tmp_path / 'results_ablations.png').read_bytes().startswith(b'\x89PNG')
@@ -141,4 +148,4 @@ def test_two_seeds_exceed_nothing(tmp_path):
     write(tmp_path, 'hamsa', 70.0, 70.1, 70.2)
     write(tmp_path, 'hamsa_real', 80.0, 80.1)
     text = '\n'.join(sections(tmp_path))
-    assert ', exceeds' not in text and 'Seeds are missing.' in text
+    assert ', exceeds' not in text and 'Runs are missing.' in text

@@ -61,26 +61,15 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
 
 
 def test_a_part_with_a_global_filter_stands_beside_the_local_one(tmp_path):
-    corrupted, before = tmp_path / 'robustness', tmp_path / 'ablations'
-    corrupted.mkdir()
-    before.mkdir()
     for seed in range(3):
         for model, left in (('heracles', 40), ('global', 30 + 5 * seed), ('local', 30)):
-            write(corrupted, model, seed, 100, left, 'ablations', 'accuracy/top1')
-    lines = [*sections(corrupted)]
-    assert [line for line in lines if line.startswith('* Under noise')] == [
+            write(tmp_path, model, seed, 100, left, 'ablations', 'accuracy/top1')
+    assert [line for line in sections(tmp_path) if line.startswith('* Under noise')] == [
         '* Under noise local and global keeps 40 % of its clean score, '
         'local alone 30 % (beyond the spread of seeds).',
         '* Under noise global alone keeps 35 % of its clean score, '
         'local alone 30 % (within the spread of seeds).',
     ]
-    assert not any('trained again' in line for line in lines)
-
-    for seed, score in ((0, 99), (1, 102.5), (3, 0)):  # no seed 3 was tested
-        one = {'variant': 'local', 'seed': seed, 'scores': {'accuracy/top1': score}}
-        (before / f'local_{seed}.json').write_text(json.dumps(one))
-    (told,) = (line for line in sections(corrupted) if 'trained again' in line)
-    assert told.endswith('up to 2.5 apart.')
 
 
 def seeds(*values):
