@@ -98,16 +98,17 @@ def sections(folder: Path) -> Iterator[str]:
         'benchmarks/ablations.py --results work_dirs/results/ablations`. Each variant is compared '
         'with the first of its table; a difference exceeds the spread where the worst run of one '
         'is better than the best of the other, which of three runs each happens by chance in one '
-        f'comparison of ten, and here are {compared}. Small pictures, small models, a short '
-        'schedule: no claim beyond that. Runs shared their machine, so minutes, the median of the '
-        f'runs, say little. In all {runs_and_hours([*chain(*runs.values())])}.'
+        f'comparison of ten, of more runs less often, and here are {compared}. Small pictures, '
+        'small models, a short schedule: no claim beyond that. Runs shared their machine, so '
+        'minutes, the median of the runs, say little. '
+        f'In all {runs_and_hours([*chain(*runs.values())])}.'
     )
     if apart := repeated(runs):
         yield ''
         yield (
-            f'{len(apart)} of them are second runs, on another processor, and were tested on '
-            f'corrupted pictures too: of the same seed, first and second run are up to '
-            f'{max(apart):.1f} apart.'
+            f'{len(apart)} of them are second runs, on another processor, by the same command '
+            'with `--work-dir` and `--results` of their own, tested on corrupted pictures too: '
+            f'of the same seed, first and second run are up to {max(apart):.1f} apart.'
         )
     yield from ('', f'![top-1 of each run](images/{PICTURE})')
     for question, rows in found.items():

@@ -48,9 +48,12 @@ def sections(folder: Path) -> Iterator[str]:
         for group in ('noise', 'blur'):
             yield from kept(group, models)
         yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
-        tested = ' '.join(map(str, next(iter(models.values()))[0]['severities']))
-        asked = f'--tasks {task} --severities {tested} --results work_dirs/results/robustness'
-        yield f'After the runs of its table: `python benchmarks/robustness.py {asked}`.'
+        every = [one for seeds in models.values() for one in seeds]
+        severities = ' '.join(map(str, every[0]['severities']))
+        seeds = ' '.join(map(str, sorted({one['seed'] for one in every})))
+        asked = f'--tasks {task} --seeds {seeds} --severities {severities}'
+        where = '--results work_dirs/results/robustness'
+        yield f'After the runs of its table: `python benchmarks/robustness.py {asked} {where}`.'
 
 
 def picture(task: str) -> str:

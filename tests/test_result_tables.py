@@ -56,7 +56,7 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     draw(tmp_path, tmp_path)
     picture = 'results_corrupted_camvid_pretrained.png'
     assert lines[-3] == f'![what is left of the clean score](images/{picture})'
-    assert 'robustness.py --tasks camvid_pretrained --severities 1 3 --results' in lines[-1]
+    assert '--tasks camvid_pretrained --seeds 0 1 --severities 1 3 --results' in lines[-1]
     assert (tmp_path / picture).read_bytes().startswith(b'\x89PNG')
 
 
