@@ -200,6 +200,8 @@ def page(runs: Runs) -> str:
         'bfloat16 on a CPU and float16 on a GPU.',
         '* Not like the others: HAMSA-nano on CamVid ran on a GPU; the commit of HAMSA-nano at 20 '
         'epochs of Imagenette was on a branch that is no more.',
+        '* [What S models cost from 224 to 2048 px](roofline.md#cost-against-resolution) and '
+        '[what is forecast](forecasting.md) have pages of their own.',
         '',
         '## Where a peer is better',
         '',

@@ -161,15 +161,8 @@ def test_real_data_keeps_what_is_finished(tmp_path, monkeypatch):
                 pixels = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f'{i}.jpg')
     monkeypatch.setenv('IMAGENETTE_ROOT', f'{tmp_path}/data')
-    args = [
-        '--tasks',
-        'imagenette_5e',
-        '--models',
-        'heracles_nano',
-        '--results',
-        tmp_path / 'results',
-    ]
-    args += ['--work-dir', tmp_path / 'runs']
+    args = ['--tasks', 'imagenette_5e', '--models', 'heracles_nano']
+    args += ['--results', tmp_path / 'results', '--work-dir', tmp_path / 'runs']
     assert 'imagenette_5e_heracles_nano_0' in run('real_data.py', *args)
     file = tmp_path / 'results' / 'imagenette_5e_heracles_nano_0.json'
     first = json.loads(file.read_text())
