@@ -76,11 +76,11 @@ def table(models: Models) -> Iterator[str]:
     columns = ('clean', *GROUPS, 'mean')
     severities = ', '.join(map(str, first['severities']))
     word = 'severities' if len(first['severities']) > 1 else 'severity'
-    yield f'| {label}, {word} {severities} | {" | ".join(columns)} | of clean, % | seeds |'
+    yield f'| {label}, {word} {severities} | {" | ".join(columns)} | of clean, % | which seeds |'
     yield '|---' * (len(columns) + 3) + '|'
     for model, seeds in models.items():
         cells = [mean_and_range([one['scores'][key] * scale for one in seeds]) for key in columns]
-        cells += [f'{share(seeds, "mean"):.0f}', str(len(seeds))]
+        cells += [f'{share(seeds, "mean"):.0f}', ', '.join(str(one['seed']) for one in seeds)]
         yield f'| {NAMES[model]} | {" | ".join(cells)} |'
 
 
