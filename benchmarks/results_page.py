@@ -128,7 +128,9 @@ def about(
     if aim is not None:
         words += f', the aim of {aim} {"reached" if mean(values) >= aim else "missed"}'
     if random:
-        words += f', {mean(values) - mean(scores(random, measure)):+.1f} over random weights'
+        before = scores(random, measure)
+        words += f', {mean(values) - mean(before):+.1f} over random weights '
+        words += f'({spread(values, before)})'
     peer = best_peer(models, ours, measure)
     if peer:
         its = scores(models[peer], measure)
