@@ -96,9 +96,8 @@ def sections(folder: Path) -> Iterator[str]:
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py --results work_dirs/results/ablations`. Each variant is compared '
-        'with the first of its table; a difference exceeds the spread where the worst run of one '
-        'is better than the best of the other, which of three runs each happens by chance in one '
-        f'comparison of ten, of more runs less often, and here are {compared}. Small pictures, '
+        f'with the first of its table: {compared} comparisons, of which one in ten would exceed '
+        'the spread by chance if all were equals, fewer with more than three runs. Small pictures, '
         'small models, a short schedule: no claim beyond that. Runs shared their machine, so '
         'minutes, the median of the runs, say little. '
         f'In all {runs_and_hours([*chain(*runs.values())])}.'

@@ -195,6 +195,9 @@ def page(runs: Runs) -> str:
         '* The last checkpoint counts; no test-time tricks. Of several seeds: the mean (lowest to '
         'highest). Differences are taken before rounding. An aim is the least that we wanted '
         'before the first run.',
+        '* Two models are apart beyond the spread of seeds where the worst run of one is better '
+        'than the best of the other, of three runs each or more; of equals with three runs each, '
+        'one comparison in ten comes out so by chance.',
         '* A peer has the parameters and, as a classifier at 128 px, the multiply-adds of one of '
         'our models within 10 %, and is trained alike; S models stand beside those of papers, '
         'whose parameters and multiply-adds are others.',

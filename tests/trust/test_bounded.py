@@ -40,7 +40,6 @@ def alone(monkeypatch):
 def resident():
     """Bytes of memory that this process holds, without the freed ones that the allocator keeps for
     the next tensor: tens of MiB, more or less from run to run."""
-    gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     return pages * os.sysconf('SC_PAGE_SIZE')
@@ -49,7 +48,6 @@ def resident():
 def living_tensors(model):
     """How many tensors live, and their bytes, beside those of the cache of tables and the spectra
     that a kernel keeps of the last grid."""
-    gc.collect()
     known = {id(table) for table in CACHE._tables.values()}
     for module in model.modules():
         if (kept := getattr(module, '_cached', None)) is not None:
@@ -58,8 +56,14 @@ def living_tensors(model):
     return len(living), sum(t.nbytes for t in living)
 
 
+def held(model):
+    """Memory, living tensors and bytes of tables, without garbage."""
+    gc.collect()
+    return resident(), living_tensors(model), CACHE.bytes
+
+
 def through_sizes(variant, count):
-    """Memory, living tensors and bytes of tables at the start, half way and at the end."""
+    """What is held at the start, half way and at the end."""
     torch.set_num_threads(1)
     backbone, options = VARIANTS[variant]
     model = backbone('nano', img_size=64, **options).eval()
@@ -68,14 +72,14 @@ def through_sizes(variant, count):
     seen = []
     for index, size in enumerate(sizes[:count]):
         if index in (0, count // 2):
-            seen.append((resident(), living_tensors(model), CACHE.bytes))
+            seen.append(held(model))
         with torch.set_grad_enabled(index % 20 == 0):
             loss = sum(m.sum() for m in model(torch.zeros(1, 3, *size)))
         if loss.requires_grad:
             loss.backward()
             model.zero_grad()
         del loss
-    return [*seen, (resident(), living_tensors(model), CACHE.bytes)]
+    return [*seen, held(model)]
 
 
 @pytest.mark.parametrize('variant', VARIANTS)
