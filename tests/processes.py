@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-WITHOUT_TRANSFORMERS = Path(__file__).parent / 'without_transformers'
+FEWER_IMPORTS = Path(__file__).parent / 'fewer_imports'
 
 
 def with_path(*folders: Path) -> str:
-    """A PYTHONPATH of these folders, and without transformers."""
-    return os.pathsep.join(map(str, [*folders, WITHOUT_TRANSFORMERS]))
+    """A PYTHONPATH of these folders, and without the slow imports that no test needs."""
+    return os.pathsep.join(map(str, [*folders, FEWER_IMPORTS]))
