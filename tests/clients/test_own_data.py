@@ -19,7 +19,7 @@ from small_runs import ROOT, forget_instances
 SECTIONS = dict(
     part.split('\n', 1) for part in (ROOT / 'docs/own_data.md').read_text().split('\n## ')[1:]
 )
-SHORT = {'side': 64, 'batch': 4, 'steps': 40, 'epochs': 3}
+SHORT = {'side': 64, 'batch': 2, 'steps': 40, 'epochs': 3}
 """The settings that the document names for its user to change; 40 steps log the loss thrice."""
 
 COLOURS = {'disc': (60, 60, 220), 'square': (220, 120, 60)}
