@@ -1,6 +1,6 @@
-"""For the programs that tests start, these are not installed: the libraries import them, half of a
-tool's start, for what no test uses: mmengine transformers, and with it peft, for an optimizer;
-mmdet the other two for tracking."""
+"""For the programs that tests start, these are not installed. mmengine imports transformers, and
+with it peft, for an optimizer that no test uses, half of a tool's start; mmdet, which mmseg and
+mmpretrain import too, the others for tracking and PAA."""
 
 import sys
 
