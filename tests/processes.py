@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-FEWER_IMPORTS = Path(__file__).parent / 'fewer_imports'
+QUICK_START = Path(__file__).parent / 'quick_start'
 
 
 def with_path(*folders: Path) -> str:
-    """A PYTHONPATH of these folders, and without the slow imports that no test needs."""
-    return os.pathsep.join(map(str, [*folders, FEWER_IMPORTS]))
+    """A PYTHONPATH of these folders, and the start that no test needs slower."""
+    return os.pathsep.join(map(str, [*folders, QUICK_START]))
