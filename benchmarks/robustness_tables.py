@@ -88,15 +88,14 @@ def kept(group: str, models: Models) -> Iterator[str]:
     """For each family of ours a sentence: what is left of its clean score, and of its peers'; for
     each part with a global filter beside the local one."""
     for ours in dict.fromkeys(ours for ours, _ in RIVALS if ours in models):
-        peers = [peer for one, peer in RIVALS if one == ours and peer in models]
-        if peers:
-            told = [
-                f'{NAMES[peer]} {share(models[peer], group):.0f} % '
-                f'({spread(shares(models[ours], group), shares(models[peer], group))})'
-                for peer in peers
-            ]
-            own = f'{NAMES[ours]} keeps {share(models[ours], group):.0f} % of its clean score'
-            yield f'* Under {group} {own}, {", ".join(told)}.'
+        told = [
+            f'{NAMES[peer]} {share(models[peer], group):.0f} % '
+            f'({spread(shares(models[ours], group), shares(models[peer], group))})'
+            for one, peer in RIVALS
+            if one == ours and peer in models
+        ] or ['no peer of its size was tested']
+        own = f'{NAMES[ours]} keeps {share(models[ours], group):.0f} % of its clean score'
+        yield f'* Under {group} {own}, {", ".join(told)}.'
 
 
 def share(seeds: list[dict[str, Any]], group: str) -> float:
