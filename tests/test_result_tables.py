@@ -60,6 +60,14 @@ def test_the_tables_compare_what_is_kept_of_clean(tmp_path):
     assert (tmp_path / picture).read_bytes().startswith(b'\x89PNG')
 
 
+def test_a_family_without_a_peer_of_its_size_has_its_sentence_too(tmp_path):
+    write(tmp_path, 'hamsa_nano', 0, 50, 10)
+    write(tmp_path, 'resnet_nano', 0, 50, 40)  # of Heracles, which has not run
+    assert [line for line in sections(tmp_path) if line.startswith('* Under noise')] == [
+        '* Under noise HAMSA-nano keeps 20 % of its clean score, no peer of its size was tested.'
+    ]
+
+
 def test_a_part_with_a_global_filter_stands_beside_the_local_one(tmp_path):
     for seed in range(3):
         for model, left in (('heracles', 40), ('global', 30 + 5 * seed), ('local', 30)):

@@ -1,7 +1,7 @@
-"""The programs that tests start are half imports. These packages are not installed for them:
-mmengine imports transformers, and with it peft, for an optimizer that no test uses; mmdet, which
-mmseg and mmpretrain import too, the others for tracking and PAA. And garbage is sought after
-200,000 new objects, not after 700: importing the libraries makes 650,000 to stay."""
+"""The programs that tests start spend most of their time on imports. These packages are not
+installed for them: mmengine imports transformers, and with it peft, for an optimizer that no test
+uses; mmdet, which mmseg and mmpretrain import too, the others for tracking and PAA. And garbage is
+sought seldom, since nearly all that an import makes stays."""
 
 import gc
 import sys
