@@ -203,8 +203,8 @@ def page(runs: Runs) -> str:
         'whose parameters and multiply-adds are others.',
         '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is '
         'bfloat16 on a CPU and float16 on a GPU.',
-        '* Not like the others: HAMSA-nano on CamVid from pretrained weights ran on a GPU; the '
-        'commit of HAMSA-nano at 20 epochs of Imagenette was on a branch that is no more.',
+        '* Not like the others: the commit of HAMSA-nano at 20 epochs of Imagenette was on a '
+        'branch that is no more.',
         '* [What S models cost from 224 to 2048 px](roofline.md#cost-against-resolution) and '
         '[what is forecast](forecasting.md) have pages of their own.',
         '',
