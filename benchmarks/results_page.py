@@ -200,8 +200,8 @@ def page(runs: Runs) -> str:
         'one comparison in ten comes out so by chance.',
         '* A peer has the parameters and, as a classifier at 128 px, the multiply-adds of one of '
         'our models within 10 %, and is trained alike; in a detector or segmentor those of '
-        'Heracles-nano have 11 to 14 % fewer multiply-adds than it. S models stand beside those '
-        'of papers, whose parameters and multiply-adds are others.',
+        'Heracles-nano have over 10 % fewer multiply-adds than it, as each table says. S models '
+        'stand beside those of papers, whose parameters and multiply-adds are others.',
         '* Imagenette was a copy squared and stored at 160x160 px as JPEG, so a published score '
         'on it is near, not exact; Penn-Fudan, CamVid and CIFAR-10 were JPEG copies too. The '
         'Imagenette recipe was found with Heracles-nano on the same val pictures and given to '
