@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
+from math import comb
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -91,16 +92,23 @@ def sections(folder: Path) -> Iterator[str]:
     found = answered(runs)
     if not found:
         return
-    compared = sum(len(rows) - 1 for rows in found.values())
+    pairs = [
+        (scores(other), scores(first))
+        for rows in found.values()
+        for first, *others in [rows.values()]
+        for other in others
+    ]
+    chance = sum(2 / comb(len(other) + len(first), len(first)) for other, first in pairs)
+    clear = sum(spread(*pair) == BEYOND for pair in pairs)
     yield from ('', '## What the parts are worth', '')
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py --results work_dirs/results/ablations`. Each variant is compared '
-        f'with the first of its table: {compared} comparisons, of which one in ten would exceed '
-        'the spread by chance if all were equals, fewer with more than three runs. Small pictures, '
-        'small models, a short schedule: no claim beyond that. Runs shared their machine, so '
-        'minutes, the median of the runs, say little. '
-        f'In all {runs_and_hours([*chain(*runs.values())])}.'
+        f'with the first of its table, and {clear} of {len(pairs)} differences exceed the spread '
+        f'of the runs, where {chance:.1f} would by chance if all were equals'
+        f'{"" if clear else ": the defaults stay those of the papers"}. Small pictures, small '
+        'models, a short schedule: no claim beyond that. Runs shared their machine, so minutes, '
+        f'the median of the runs, say little. In all {runs_and_hours([*chain(*runs.values())])}.'
     )
     if apart := repeated(runs):
         yield ''

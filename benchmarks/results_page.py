@@ -5,30 +5,22 @@ python benchmarks/results_page.py
 """
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Container, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import ablation_tables
 import robustness_tables
-from common import (
-    BEYOND,
-    FEW,
-    WITHIN,
-    mean_and_range,
-    mean_curve,
-    options,
-    runs_and_hours,
-    spread,
-)
+from common import mean_curve, options, runs_and_hours
 from matplotlib.figure import Figure
-from results_words import LARGE_PEERS, MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
+from results_answers import Models, Runs, answers, best_peer, counted, goal, kind, peers_of, score
+from results_words import MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
+
+from heracles_mm.checkpoints.shipped import SCHEME
 
 ROOT = Path(__file__).resolve().parents[1]
-Runs = dict[str, dict[str, list[dict[str, Any]]]]  # task -> model -> its seeds
-
 BEGIN, END = '<!-- made by benchmarks/results_page.py -->', '<!-- end -->'
 
 
@@ -43,48 +35,7 @@ def read(folder: Path) -> Runs:
     return {task: models for task, models in runs.items() if models}
 
 
-def scores(seeds: list[dict], measure: str) -> list[float]:
-    """On a scale of 100."""
-    return [one['scores'][measure] * MEASURES[measure][1] for one in seeds]
-
-
-def score(seeds: list[dict], measure: str) -> str:
-    """Mean and range over seeds."""
-    return mean_and_range(scores(seeds, measure))
-
-
-def ahead(runs: Runs) -> Iterator[str]:
-    """Of each measure of a family of ours and its peer: a line where the peer is ahead; then by
-    peer how often, and how the others lie to the spread of seeds."""
-    behind, lies = [], Counter[str]()
-    won, held = Counter[str](), Counter[str]()
-    for task, models in runs.items():
-        for pair in (one for one in (*PEERS, *LARGE_PEERS) if models.keys() >= set(one)):
-            for measure in models[pair[0]][0]['scores']:
-                ours, its = (scores(models[name], measure) for name in pair)
-                held[kind(pair[1])] += 1
-                if mean(ours) >= mean(its):
-                    lies[spread(ours, its)] += 1
-                    continue
-                won[kind(pair[1])] += 1
-                told = [f'{MODELS[name]} {score(models[name], measure)}' for name in pair[::-1]]
-                what = f'{TITLES[task]}, {MEASURES[measure][0]}'
-                behind.append(f'* {what}: {", ".join(told)} ({spread(ours, its)}).')
-    yield from [*behind, ''] if behind else []
-    counts = ', '.join(f'{name} in {won[name]} of {held[name]}' for name in held)
-    yield (
-        'A comparison is of one measure of a family of ours with one peer. Ahead are '
-        f'{counts}. Of the {lies.total()} others {lies[BEYOND]} are beyond the spread of three '
-        f'seeds each, {lies[WITHIN]} within it, and {lies[FEW]} have fewer than three.'
-    )
-
-
-def kind(model: str) -> str:
-    """The first word of its name: all sizes of one architecture."""
-    return MODELS[model].replace('-', ' ').split()[0]
-
-
-def table(models: dict[str, list[dict]]) -> Iterator[str]:
+def table(models: Models) -> Iterator[str]:
     measures = list(next(iter(models.values()))[0]['scores'])
     names = [MEASURES[measure][0] for measure in measures]
     yield f'| | {" | ".join(names)} | seeds | parameters | G multiply-adds | minutes | processor |'
@@ -101,56 +52,6 @@ def table(models: dict[str, list[dict]]) -> Iterator[str]:
 
 def processor(machine: dict[str, Any]) -> str:
     return machine['cpu'] if machine['device'] == 'CPU' else machine['device']
-
-
-def answers(task: str, runs: Runs) -> Iterator[str]:
-    """A sentence for each model of ours: its scores, the aim, the gain by pretraining, and the best
-    peer of its size; of its loss, where that was kept, both ends."""
-    models, told = runs[task], TASKS[task]
-    for ours in (name for name in models if name not in PEER_NAMES):
-        random = runs.get(told.scratch, {}).get(ours, [])
-        words = [
-            about(models, ours, measure, told.aims.get(measure), random)
-            for measure in models[ours][0]['scores']
-        ]
-        if losses := [value for _, value in models[ours][0]['curves'].get('loss', [])]:
-            words += [f'training loss from {losses[0]:.1f} to {losses[-1]:.1f}']
-        yield f'* **{MODELS[ours]}**: {"; ".join(words)}.'
-
-
-def about(
-    models: dict[str, list[dict]], ours: str, measure: str, aim: float | None, random: list[dict]
-) -> str:
-    """The score of ``ours``, whether the aim is reached, what it gains over its runs from random
-    weights, and how it stands to its best peer; ranges are in the table."""
-    values = scores(models[ours], measure)
-    words = f'{MEASURES[measure][0].removesuffix(", %")} {mean(values):.1f}'
-    if aim is not None:
-        words += f', the aim of {aim} {"reached" if mean(values) >= aim else "missed"}'
-    if random:
-        before = scores(random, measure)
-        words += f', {mean(values) - mean(before):+.1f} over random weights '
-        words += f'({spread(values, before)})'
-    peer = best_peer(models, ours, measure)
-    if peer:
-        its = scores(models[peer], measure)
-        ahead = mean(values) - mean(its)
-        count = len(peers_of(models, ours))
-        which = f'the best of {count} peers' if count > 1 else 'its only peer here'
-        words += f', {abs(ahead):.1f} {"below" if ahead < 0 else "above"} '
-        words += f'{kind(peer)}, {which} ({spread(values, its)})'
-    return words
-
-
-def best_peer(models: dict[str, list[dict]], ours: str, measure: str) -> str:
-    """Of the peers of its size that have run, '' where none has."""
-    ran = peers_of(models, ours)
-    return max(ran, key=lambda peer: mean(scores(models[peer], measure)), default='')
-
-
-def peers_of(models: Container[str], ours: str) -> list[str]:
-    """Those of its size."""
-    return [peer for size, peer in (*PEERS, *LARGE_PEERS) if size == ours and peer in models]
 
 
 def readme_table(runs: Runs) -> Iterator[str]:
@@ -213,9 +114,14 @@ def page(runs: Runs) -> str:
         '* [What S models cost from 224 to 2048 px](roofline.md#cost-against-resolution) and '
         '[what is forecast](forecasting.md) have pages of their own.',
         '',
-        '## Where a peer is better',
+        '## Is the better of our families ahead of every peer?',
         '',
-        *ahead(runs),
+        'No where a peer is ahead; yes where ours is ahead of each by more than the spread of '
+        'seeds; open where it is ahead by less, or with too few seeds to say.',
+        '',
+        *goal(runs),
+        '',
+        counted(runs),
     ]
     for task, models in runs.items():
         told, first = TASKS[task], next(iter(models.values()))[0]
@@ -227,10 +133,19 @@ def page(runs: Runs) -> str:
         lines += [f'Multiply-adds are of {height}x{width} px. Every row: `{rerun(task, models)}`.']
         if first['starts_from'] not in TASKS:  # a file of the run's own machine
             lines[-1] += f' One: `{first["command"]}`.'
+        lines[-1] += starts(models)
     return '\n'.join([*lines, ''])
 
 
-def rerun(task: str, models: dict[str, list[dict]]) -> str:
+def starts(models: Models) -> str:
+    """Which began from the weights that come with the package, '' where none did."""
+    names = [MODELS[name] for name in models if SCHEME in models[name][0]['starts_from']]
+    others = ', the others from the last checkpoint of their own' * (len(names) < len(models))
+    began = f'began from the weights in float16 that come with the package{others}'
+    return f' {" and ".join(names)} {began}.' if names else ''
+
+
+def rerun(task: str, models: Models) -> str:
     """What makes the runs of a table again, and before them those that they start from."""
     ran = [one for seeds in models.values() for one in seeds]
     before = {one['starts_from'] for one in ran} & TASKS.keys()
@@ -239,7 +154,7 @@ def rerun(task: str, models: dict[str, list[dict]]) -> str:
     return f'python benchmarks/real_data.py {" ".join(asked)} --results work_dirs/results'
 
 
-def draw(models: dict[str, list[dict]], steps_of: str, picture: Path) -> None:
+def draw(models: Models, steps_of: str, picture: Path) -> None:
     """Curves, the mean over seeds: of the first measure, and of the loss where it was kept. An
     architecture has one colour; peers of Heracles' size are dashed, of HAMSA's dotted."""
     curves = next(iter(models.values()))[0]['curves']

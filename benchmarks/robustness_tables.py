@@ -3,11 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from common import draw_dots, mean_and_range, spread
+from common import BEYOND, draw_dots, mean_and_range, spread
 from results_words import MEASURES, MODELS, PEERS, TITLES
 
 ABLATIONS = 'ablations'
@@ -15,7 +16,8 @@ PARTS = {'heracles': 'local and global', 'global': 'global alone', 'local': 'loc
 NAMES = MODELS | PARTS
 TASKS = TITLES | {ABLATIONS: 'Heracles-nano at 64 px, with its local part, its global part or both'}
 RIVALS = (*PEERS, ('heracles', 'local'), ('global', 'local'))
-GROUPS = ('noise', 'blur', 'weather', 'digital')
+ASKED = ('noise', 'blur')
+GROUPS = (*ASKED, 'weather', 'digital')
 Models = Mapping[str, list[dict[str, Any]]]  # model -> its seeds
 
 
@@ -37,15 +39,17 @@ def sections(folder: Path) -> Iterator[str]:
     runs = read(folder)
     if not runs:
         return
+    count = sum(len(seeds) for models in runs.values() for seeds in models.values())
     yield from ('', '## On corrupted pictures', '')
+    yield from (f'Does a global filter help or hurt under noise and blur? {answer(runs)}', '')
     yield (
-        'Does a global filter help or hurt under noise and blur? The scores of these models under '
-        "ImageNet-C's fifteen corruptions, by [tools/test.py --corruptions](robustness.md). Of "
-        'ours from Imagenette, seed 0 is the weights in float16 that come with the package.'
+        f"Below are {count} trained models under ImageNet-C's fifteen corruptions, by "
+        '[tools/test.py --corruptions](robustness.md); others left no checkpoint to test. Of ours '
+        'from Imagenette, seed 0 is the weights in float16 that come with the package.'
     )
     for task, models in runs.items():
         yield from ('', f'### {TASKS[task]}', '', *table(models), '')
-        for group in ('noise', 'blur'):
+        for group in ASKED:
             yield from kept(group, models)
         yield from ('', f'![what is left of the clean score](images/{picture(task)})', '')
         every = [one for seeds in models.values() for one in seeds]
@@ -53,7 +57,35 @@ def sections(folder: Path) -> Iterator[str]:
         seeds = ' '.join(map(str, sorted({one['seed'] for one in every})))
         asked = f'--tasks {task} --seeds {seeds} --severities {severities}'
         where = '--results work_dirs/results/robustness'
-        yield f'After the runs of its table: `python benchmarks/robustness.py {asked} {where}`.'
+        again = f'After the runs of its table: `python benchmarks/robustness.py {asked} {where}`.'
+        untested = [MODELS[name] for name in dict.fromkeys(chain(*PEERS)) if name not in models]
+        missing = f' Not tested: {", ".join(untested)}.'
+        yield again + missing * bool(untested and task != ABLATIONS)
+
+
+def answer(runs: Mapping[str, Models]) -> str:
+    """How often ours keep more than a peer, and whether the filter alone changes what is kept."""
+    told = []
+    for group in ASKED:
+        pairs = [pair for task in runs if task != ABLATIONS for pair in rivals(runs[task])]
+        more = sum(share(ours, group) > share(its, group) for ours, its in pairs)
+        told += [f'under {group} in {more} of {len(pairs)} comparisons']
+    words = f'Beside peers of their size ours keep more of their clean score {", ".join(told)}'
+    parts = [(group, *pair) for group in ASKED for pair in rivals(runs.get(ABLATIONS, {}))]
+    apart = [
+        sum(spread(of(one, group), of(local, group)) == BEYOND for group, one, local in parts)
+        for of in (shares, scores)
+    ]
+    alone = (
+        '; a peer differs in more than a filter. Where the filter alone differs, in the last '
+        f'table, what is kept is apart beyond the spread of seeds in {apart[0]} of {len(parts)} '
+        f'comparisons, the score itself in {apart[1]}'
+    )
+    return f'{words}{alone * bool(parts)}.'
+
+
+def rivals(models: Models) -> list[tuple[list[dict], list[dict]]]:
+    return [(models[one], models[other]) for one, other in RIVALS if models.keys() >= {one, other}]
 
 
 def picture(task: str) -> str:
@@ -105,3 +137,7 @@ def share(seeds: list[dict[str, Any]], group: str) -> float:
 
 def shares(seeds: list[dict[str, Any]], group: str) -> list[float]:
     return [100 * one['scores'][group] / one['scores']['clean'] for one in seeds]
+
+
+def scores(seeds: list[dict[str, Any]], group: str) -> list[float]:
+    return [one['scores'][group] for one in seeds]

@@ -8,7 +8,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
-from results_page import ahead, answers, readme_table, rerun
+from results_answers import answers, counted, goal
+from results_page import readme_table, rerun, starts
 from robustness_tables import GROUPS, draw, sections
 
 
@@ -68,6 +69,24 @@ def test_a_family_without_a_peer_of_its_size_has_its_sentence_too(tmp_path):
     ]
 
 
+def test_the_answer_counts_who_keeps_more_and_what_the_filter_alone_does(tmp_path):
+    for seed in range(3):
+        write(tmp_path, 'heracles_nano', seed, 50, 20 + seed, 'camvid')
+        write(tmp_path, 'swin_nano', seed, 40, 20, 'camvid')
+        write(tmp_path, 'resnet_nano', seed, 40, 12, 'camvid')
+    text = '\n'.join(sections(tmp_path))
+    peers = 'noise in 1 of 2 comparisons, under blur in 1 of 2 comparisons'
+    assert f'ours keep more of their clean score under {peers}.' in text
+    left = "Not tested: ConvNeXt of Heracles-nano's size, HAMSA-nano, "
+    assert left in text and '9 trained models' in text
+    for seed in range(3):
+        for model, clean in (('heracles', 90), ('global', 50), ('local', 60)):
+            write(tmp_path, model, seed, clean, 30, 'ablations', 'accuracy/top1')
+    text = '\n'.join(sections(tmp_path))
+    alone = 'beyond the spread of seeds in 4 of 4 comparisons, the score itself in 0.'
+    assert peers in text and alone in text and text.count('Not tested') == 1
+
+
 def test_a_part_with_a_global_filter_stands_beside_the_local_one(tmp_path):
     for seed in range(3):
         for model, left in (('heracles', 40), ('global', 30 + 5 * seed), ('local', 30)):
@@ -104,18 +123,46 @@ def test_answers_hold_scores_against_aim_and_peer(ours, peer, words):
     assert 'ResNet, its only peer here' in answer
 
 
-def test_the_page_begins_with_the_peers_that_are_ahead():
-    three = {'heracles_nano': seeds(0.5, 0.51, 0.52), 'hamsa_nano': seeds(0.5, 0.51, 0.53)}
-    peers = {'swin_nano': seeds(0.4, 0.41, 0.42), 'swin_nano_wide': seeds(0.4, 0.41, 0.5)}
-    runs = {'penn_fudan': three | peers | {'resnet_nano': seeds(0.6)}}
-    line, gap, words = ahead(runs)
-    assert line.endswith(
-        "Heracles-nano's size 60.0, Heracles-nano 51.0 (50.0 to 52.0) (fewer than three seeds)."
+def test_the_page_begins_with_the_goal_that_is_missed():
+    ours = {'heracles_nano': seeds(0.5, 0.51, 0.52), 'hamsa_nano': seeds(0.5, 0.51, 0.53)}
+    swin = {'swin_nano': seeds(0.4, 0.41, 0.42), 'swin_nano_wide': seeds(0.4, 0.41, 0.5)}
+    close = swin | {'swin_nano_wide': seeds(0.4, 0.41, 0.42), 'resnet_nano_wide': seeds(0.4)}
+    wide = {'swin_nano_wide': seeds(0.4, 0.41, 0.45)}
+    runs = {
+        'penn_fudan': ours | wide | {'resnet_nano': seeds(0.9)},  # of the other family's size
+        'camvid': ours | close,
+        'cifar10': ours,
+        'imagenette_5e': ours | swin | {'resnet_nano_wide': seeds(0.6)},
+    }
+    answers = [line.split('**')[1] for line in goal(runs)]
+    assert answers == ['no', 'open', 'yes', 'no peer ran']
+    no, *_ = goal(runs)
+    assert no.endswith(
+        '**no**. HAMSA-nano 51.3 (50.0 to 53.0), 8.7 below ResNet, the best of 2 peers '
+        '(fewer than three seeds).'
     )
+
+
+def test_comparisons_are_counted_by_peer_and_by_how_they_lie_to_the_spread():
+    ours = {'heracles_nano': seeds(0.5, 0.51, 0.52), 'hamsa_nano': seeds(0.5, 0.51, 0.53)}
+    swin = {'swin_nano': seeds(0.4, 0.41, 0.42), 'swin_nano_wide': seeds(0.4, 0.41, 0.5)}
+    words = counted({'penn_fudan': ours | swin | {'resnet_nano': seeds(0.6)}})
     assert 'Ahead are Swin in 0 of 2, ResNet in 1 of 1. Of the 2 others 1 are beyond' in words
-    assert words.endswith(', 1 within it, and 0 have fewer than three.') and not gap
-    (words,) = ahead({'penn_fudan': three | peers})
-    assert 'Ahead are Swin in 0 of 2. Of' in words
+    where = '(1 of Penn-Fudan, Mask R-CNN from random weights)'
+    assert words.endswith(f'{where}, 1 within it, and 0 have fewer than three.')
+
+
+def test_runs_from_the_shipped_weights_are_named():
+    own, shipped = (
+        [dict(one, starts_from=where) for one in seeds(0.5)]
+        for where in ('imagenette_20e', 'heracles_mm://hamsa_nano_imagenette')
+    )
+    words = starts({'heracles_nano': own, 'hamsa_nano': shipped})
+    assert words.startswith(' HAMSA-nano began') and 'the others' in words
+    assert 'Heracles-nano and HAMSA-nano' in (
+        both := starts({'heracles_nano': shipped, 'hamsa_nano': shipped})
+    )
+    assert 'others' not in both and not starts({'heracles_nano': own})
 
 
 def test_a_row_is_made_again_by_its_seeds_and_what_they_start_from():
@@ -136,8 +183,9 @@ def test_readmes_table_names_the_best_peer_and_whether_it_ran_alone():
 
 
 def test_answers_tell_what_pretraining_gains_each_model():
+    peer = {'swin_nano_wide': seeds(0.3)}  # of HAMSA's size
     runs = {
-        'penn_fudan': {'heracles_nano': seeds(0.5, 0.52)},
+        'penn_fudan': {'heracles_nano': seeds(0.5, 0.52)} | peer,
         'penn_fudan_pretrained': {'heracles_nano': seeds(0.6), 'hamsa_nano': seeds(0.4)},
     }
     (plain,) = answers('penn_fudan', runs)
@@ -145,6 +193,10 @@ def test_answers_tell_what_pretraining_gains_each_model():
     gain = '+9.0 over random weights (fewer than three seeds).'
     assert heracles.endswith(f'60.0, the aim of 60 reached, {gain}')
     assert 'random' not in plain + hamsa
+    runs['penn_fudan_pretrained'] = {'swin_nano_wide': seeds(0.25), 'swin_nano': seeds(0.4)}
+    (swin,) = answers('penn_fudan_pretrained', runs)
+    gain = '-5.0 over random weights (fewer than three seeds).'
+    assert swin == f"* Swin of HAMSA-nano's size: box AP {gain}"
 
 
 def test_the_table_of_a_gpu_is_that_of_its_file():
