@@ -41,7 +41,7 @@ QUESTIONS = {
         'hartley_convolution': 'Hartley, convolution',
     },
     'How many spectral stages?': {
-        'heracles': '2',
+        'heracles': "2 (nano; the backbone's default is 1)",
         'stages_0': '0: attention alone',
         'stages_1': '1',
         'stages_3': '3',
@@ -100,22 +100,25 @@ def sections(folder: Path) -> Iterator[str]:
     ]
     chance = sum(2 / comb(len(other) + len(first), len(first)) for other, first in pairs)
     clear = sum(spread(*pair) == BEYOND for pair in pairs)
+    wide = max(max(values) - min(values) for values in map(scores, runs.values()))
     yield from ('', '## What the parts are worth', '')
     yield (
         'Nano models on Imagenette at 64 px, 5 epochs, one recipe: `python '
         'benchmarks/ablations.py --results work_dirs/results/ablations`. Each variant is compared '
         f'with the first of its table, and {clear} of {len(pairs)} differences exceed the spread '
         f'of the runs, where {chance:.1f} would by chance if all were equals'
-        f'{"" if clear else ": the defaults stay those of the papers"}. Small pictures, small '
-        'models, a short schedule: no claim beyond that. Runs shared their machine, so minutes, '
-        f'the median of the runs, say little. In all {runs_and_hours([*chain(*runs.values())])}.'
+        f'{"" if clear else ": nothing here speaks against the defaults, nor for them"}. Runs of '
+        f'one variant lie up to {wide:.1f} apart. Small pictures, small models, a short schedule: '
+        'no claim beyond that. Runs shared their machine, so minutes, the median of the runs, say '
+        f'little. In all {runs_and_hours([*chain(*runs.values())])}.'
     )
     if apart := repeated(runs):
         yield ''
         yield (
             f'{len(apart)} of them are second runs, on another processor, by the same command '
             'with `--work-dir` and `--results` of their own, tested on corrupted pictures too: '
-            f'of the same seed, first and second run are up to {max(apart):.1f} apart.'
+            f'of the same seed, first and second run are up to {max(apart):.1f} apart. What '
+            'the first runs had shown, and these overturned: [Heracles](heracles.md).'
         )
     yield from ('', f'![top-1 of each run](images/{PICTURE})')
     for question, rows in found.items():

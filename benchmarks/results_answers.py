@@ -53,7 +53,7 @@ def comparisons(runs: Runs) -> Iterator[Comparison]:
 
 def goal(runs: Runs) -> Iterator[str]:
     """Of each measure of a task a line, whether the better of our families is ahead of all its
-    peers, 'no' first."""
+    peers, 'no' first; before them how many are so."""
     told: dict[str, list[str]] = {'no': [], 'open': [], 'yes': []}
     of_measure = defaultdict(list)
     for one in comparisons(runs):
@@ -68,6 +68,13 @@ def goal(runs: Runs) -> Iterator[str]:
             f'* {TITLES[task]}, {MEASURES[measure][0]}: **{answer}**. {MODELS[ours]} '
             f'{score(models[ours], measure)}{beside(models, ours, measure)}.'
         ]
+    asked = sum(map(len, told.values()))
+    yield (
+        f'Of {asked} measures: yes in {len(told["yes"])}, no in {len(told["no"])}, open in '
+        f'{len(told["open"])}. No where a peer of its size is ahead, yes where ours is ahead of '
+        'each by more than the spread of seeds, open where by less or with too few seeds to say.'
+    )
+    yield ''
     yield from chain(*told.values())
     if alone := [TITLES[task] for task in runs if task not in {task for task, _ in of_measure}]:
         yield f'* **no peer ran**: {"; ".join(alone)}.'
@@ -78,15 +85,15 @@ def counted(runs: Runs) -> str:
     found = [*comparisons(runs)]
     ahead, rest = ([one for one in found if (one.lead < 0) is its] for its in (True, False))
     held, won = (Counter(kind(one.peer) for one in some) for some in (found, ahead))
-    lies = Counter(one.lies for one in rest)
+    lies, its = (Counter(one.lies for one in some) for some in (rest, ahead))
     clear = Counter(TITLES[one.task] for one in rest if one.lies == BEYOND)
     counts = ', '.join(f'{name} in {won[name]} of {held[name]}' for name in held)
     where = '; '.join(f'{count} of {title}' for title, count in clear.items())
     return (
         'A comparison is of one measure of a family of ours with one peer; box AP and mask AP are '
-        f'of the same runs. Ahead are {counts}. Of the {len(rest)} others {lies[BEYOND]} are '
-        f'beyond the spread of three seeds each ({where}), {lies[WITHIN]} within it, and '
-        f'{lies[FEW]} have fewer than three.'
+        f'of the same runs. Ahead of ours are {counts}, {its[BEYOND]} times beyond the spread of '
+        f'three seeds each. Ours is ahead in the other {len(rest)}, {lies[BEYOND]} times beyond it '
+        f'({where}), {lies[WITHIN]} times within it, {lies[FEW]} times with fewer than three seeds.'
     )
 
 
@@ -114,10 +121,13 @@ def answers(task: str, runs: Runs) -> Iterator[str]:
             words += [f'training loss from {losses[0]:.1f} to {losses[-1]:.1f}']
         yield f'* **{MODELS[ours]}**: {"; ".join(words)}.'
     for peer in (name for name in models if name in before.keys() & PEER_NAMES):
-        gains = [
-            f'{short(measure)} {gained(models[peer], before[peer], measure)}'
-            for measure in models[peer][0]['scores']
-        ]
+        (ours,) = (one for one, its in (*PEERS, *LARGE_PEERS) if its == peer)
+        gains = []
+        for measure in models[peer][0]['scores']:
+            gains += [f'{short(measure)} {gained(models[peer], before[peer], measure)}']
+            if models.keys() & before.keys() >= {ours}:
+                then, now = (apart(of[ours], of[peer], measure)[0] for of in (before, models))
+                gains[-1] += f', our lead from {then:.1f} to {now:.1f}'
         yield f'* {MODELS[peer]}: {"; ".join(gains)}.'
 
 

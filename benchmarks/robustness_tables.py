@@ -44,8 +44,9 @@ def sections(folder: Path) -> Iterator[str]:
     yield from (f'Does a global filter help or hurt under noise and blur? {answer(runs)}', '')
     yield (
         f"Below are {count} trained models under ImageNet-C's fifteen corruptions, by "
-        '[tools/test.py --corruptions](robustness.md); others left no checkpoint to test. Of ours '
-        'from Imagenette, seed 0 is the weights in float16 that come with the package.'
+        '[tools/test.py --corruptions](robustness.md). Other runs left no checkpoint to test, or '
+        'began from pretrained weights or are of S models, which were not tested. Of ours from '
+        'Imagenette, seed 0 is the weights in float16 that come with the package.'
     )
     for task, models in runs.items():
         yield from ('', f'### {TASKS[task]}', '', *table(models), '')
@@ -64,24 +65,32 @@ def sections(folder: Path) -> Iterator[str]:
 
 
 def answer(runs: Mapping[str, Models]) -> str:
-    """How often ours keep more than a peer, and whether the filter alone changes what is kept."""
+    """How often ours keep more than a peer and score higher, and what the mixer alone changes."""
+    pairs = [pair for task in runs if task != ABLATIONS for pair in rivals(runs[task])]
+    few = sum(min(map(len, pair)) < 3 for pair in pairs)
     told = []
     for group in ASKED:
-        pairs = [pair for task in runs if task != ABLATIONS for pair in rivals(runs[task])]
-        more = sum(share(ours, group) > share(its, group) for ours, its in pairs)
-        told += [f'under {group} in {more} of {len(pairs)} comparisons']
-    words = f'Beside peers of their size ours keep more of their clean score {", ".join(told)}'
+        kept, higher = (
+            sum(mean(of(ours, group)) > mean(of(its, group)) for ours, its in pairs)
+            for of in (shares, scores)
+        )
+        told += [f'under {group} in {kept} of {len(pairs)} (a higher score in {higher})']
+    words = (
+        'Beside peers of their size ours keep the larger share of their clean score '
+        f'{", ".join(told)}; {few} of these pairs have fewer than three seeds on a side, and '
+        'a peer differs in more than a filter.'
+    )
     parts = [(group, *pair) for group in ASKED for pair in rivals(runs.get(ABLATIONS, {}))]
     apart = [
         sum(spread(of(one, group), of(local, group)) == BEYOND for group, one, local in parts)
         for of in (shares, scores)
     ]
     alone = (
-        '; a peer differs in more than a filter. Where the filter alone differs, in the last '
-        f'table, what is kept is apart beyond the spread of seeds in {apart[0]} of {len(parts)} '
-        f'comparisons, the score itself in {apart[1]}'
+        ' Where only the mixer of the first two stages differs (the last table; the other two are '
+        f'attention), the share is apart from that of local alone beyond the spread of seeds in '
+        f'{apart[0]} of {len(parts)} comparisons, the score itself in {apart[1]}.'
     )
-    return f'{words}{alone * bool(parts)}.'
+    return words + alone * bool(parts)
 
 
 def rivals(models: Models) -> list[tuple[list[dict], list[dict]]]:

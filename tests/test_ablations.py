@@ -127,7 +127,7 @@ def test_the_table_says_what_exceeds_the_spread(tmp_path):
     assert '| cosine | 71.0 (70.0 to 72.0) |  | 2.00M | 0.040 | 1 | 3 |' in text
     assert '| Hartley, gate | 72.5 (71.5 to 73.5) | +1.5 |' in text
     assert '| 4: no attention | 63.6 (60.0 to 69.9) | -7.4, exceeds the spread |' in text
-    chance = 'where 0.2 would by chance if all were equals. Small'  # 2 of the 20 orders, twice
+    chance = 'where 0.2 would by chance if all were equals. Runs'  # 2 of the 20 orders, twice
     assert f'1 of 2 differences exceed the spread of the runs, {chance}' in text
     transform, stages = text.split('### ')[1:]
     assert transform.rstrip().endswith('No difference exceeds the spread of the runs.')
@@ -140,7 +140,7 @@ def test_the_table_says_what_exceeds_the_spread(tmp_path):
     write(again, 'stages_4', 62.5, 72.5)
     text = '\n'.join(sections(tmp_path))
     assert (
-        ' 0 of 3 differences' in text and 'equals: the defaults stay those of the papers.' in text
+        ' 0 of 3 differences' in text and 'equals: nothing here speaks against the defaults' in text
     )
     assert '2 of them are second runs' in text and 'are up to 11.5 apart' in text
     assert '| 4: no attention | 65.2 (60.0 to 72.5) | -5.8 | 2.00M | 0.040 | 1 | 5 |' in text

@@ -75,8 +75,10 @@ def test_the_answer_counts_who_keeps_more_and_what_the_filter_alone_does(tmp_pat
         write(tmp_path, 'swin_nano', seed, 40, 20, 'camvid')
         write(tmp_path, 'resnet_nano', seed, 40, 12, 'camvid')
     text = '\n'.join(sections(tmp_path))
-    peers = 'noise in 1 of 2 comparisons, under blur in 1 of 2 comparisons'
-    assert f'ours keep more of their clean score under {peers}.' in text
+    peers = (
+        'under noise in 1 of 2 (a higher score in 2), under blur in 1 of 2 (a higher score in 2)'
+    )
+    assert f'ours keep the larger share of their clean score {peers}; 0 of these' in text
     left = "Not tested: ConvNeXt of Heracles-nano's size, HAMSA-nano, "
     assert left in text and '9 trained models' in text
     for seed in range(3):
@@ -134,9 +136,10 @@ def test_the_page_begins_with_the_goal_that_is_missed():
         'cifar10': ours,
         'imagenette_5e': ours | swin | {'resnet_nano_wide': seeds(0.6)},
     }
-    answers = [line.split('**')[1] for line in goal(runs)]
+    head, _, no, *others = goal(runs)
+    assert head.startswith('Of 3 measures: yes in 1, no in 1, open in 1. ')
+    answers = [line.split('**')[1] for line in (no, *others)]
     assert answers == ['no', 'open', 'yes', 'no peer ran']
-    no, *_ = goal(runs)
     assert no.endswith(
         '**no**. HAMSA-nano 51.3 (50.0 to 53.0), 8.7 below ResNet, the best of 2 peers '
         '(fewer than three seeds).'
@@ -147,9 +150,10 @@ def test_comparisons_are_counted_by_peer_and_by_how_they_lie_to_the_spread():
     ours = {'heracles_nano': seeds(0.5, 0.51, 0.52), 'hamsa_nano': seeds(0.5, 0.51, 0.53)}
     swin = {'swin_nano': seeds(0.4, 0.41, 0.42), 'swin_nano_wide': seeds(0.4, 0.41, 0.5)}
     words = counted({'penn_fudan': ours | swin | {'resnet_nano': seeds(0.6)}})
-    assert 'Ahead are Swin in 0 of 2, ResNet in 1 of 1. Of the 2 others 1 are beyond' in words
+    ahead = 'Ahead of ours are Swin in 0 of 2, ResNet in 1 of 1, 0 times beyond the spread'
+    assert ahead in words and 'Ours is ahead in the other 2, 1 times beyond it' in words
     where = '(1 of Penn-Fudan, Mask R-CNN from random weights)'
-    assert words.endswith(f'{where}, 1 within it, and 0 have fewer than three.')
+    assert words.endswith(f'{where}, 1 times within it, 0 times with fewer than three seeds.')
 
 
 def test_runs_from_the_shipped_weights_are_named():
@@ -195,8 +199,12 @@ def test_answers_tell_what_pretraining_gains_each_model():
     assert 'random' not in plain + hamsa
     runs['penn_fudan_pretrained'] = {'swin_nano_wide': seeds(0.25), 'swin_nano': seeds(0.4)}
     (swin,) = answers('penn_fudan_pretrained', runs)
-    gain = '-5.0 over random weights (fewer than three seeds).'
-    assert swin == f"* Swin of HAMSA-nano's size: box AP {gain}"
+    gain = '-5.0 over random weights (fewer than three seeds)'
+    assert swin == f"* Swin of HAMSA-nano's size: box AP {gain}."
+    runs['penn_fudan']['hamsa_nano'] = seeds(0.5)
+    runs['penn_fudan_pretrained']['hamsa_nano'] = seeds(0.6)
+    *_, swin = answers('penn_fudan_pretrained', runs)
+    assert swin.endswith(f'{gain}, our lead from 20.0 to 35.0.')
 
 
 def test_the_table_of_a_gpu_is_that_of_its_file():
