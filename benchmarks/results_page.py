@@ -131,7 +131,9 @@ def page(runs: Runs) -> str:
         lines += [*answers(task, runs), '']
         lines += [f'Published: {told.published}.', ''] if told.published else []
         lines += [f'![curves of {told.title}](images/results_{task}.png)', '']
-        lines += [f'Multiply-adds are of {height}x{width} px. Every row: `{rerun(task, models)}`.']
+        more = len({len(seeds) for seeds in models.values()}) > 1
+        rows = f'Every row{", and seeds that some lack" * more}: `{rerun(task, models)}`.'
+        lines += [f'Multiply-adds are of {height}x{width} px. {rows}']
         if first['starts_from'] not in TASKS:  # a file of the run's own machine
             lines[-1] += f' One: `{first["command"]}`.'
         lines[-1] += starts(models)
