@@ -98,7 +98,11 @@ def sections(folder: Path) -> Iterator[str]:
         for first, *others in [rows.values()]
         for other in others
     ]
-    chance = sum(2 / comb(len(other) + len(first), len(first)) for other, first in pairs)
+    chance = sum(
+        2 / comb(len(other) + len(first), len(first))
+        for other, first in pairs
+        if spread(other, first) != FEW
+    )
     clear = sum(spread(*pair) == BEYOND for pair in pairs)
     wide = max(max(values) - min(values) for values in map(scores, runs.values()))
     yield from ('', '## What the parts are worth', '')

@@ -88,7 +88,7 @@ def counted(runs: Runs) -> str:
     lies, its = (Counter(one.lies for one in some) for some in (rest, ahead))
     clear = Counter(TITLES[one.task] for one in rest if one.lies == BEYOND)
     counts = ', '.join(f'{name} in {won[name]} of {held[name]}' for name in held)
-    where = '; '.join(f'{count} of {title}' for title, count in clear.items())
+    where = '; '.join(f'{count} of {title}' for title, count in clear.items()) or 'on no task'
     return (
         'A comparison is of one measure of a family of ours with one peer; box AP and mask AP are '
         f'of the same runs. Ahead of ours are {counts}, {its[BEYOND]} times beyond the spread of '

@@ -15,7 +15,18 @@ import ablation_tables
 import robustness_tables
 from common import mean_curve, options, runs_and_hours
 from matplotlib.figure import Figure
-from results_answers import Models, Runs, answers, best_peer, counted, goal, kind, peers_of, score
+from results_answers import (
+    Models,
+    Runs,
+    answers,
+    best_peer,
+    comparisons,
+    counted,
+    goal,
+    kind,
+    peers_of,
+    score,
+)
 from results_words import MEASURES, MODELS, PEER_NAMES, PEERS, TASKS, TITLES
 
 from heracles_mm.checkpoints.shipped import SCHEME
@@ -111,19 +122,17 @@ def page(runs: Runs) -> str:
         '* Runs shared their machine, the GPU up to six, so minutes say little. `--amp` is '
         'bfloat16 on a CPU and float16 on a GPU.',
         '* Not like the others: the commit of HAMSA-nano at 20 epochs of Imagenette was on a '
-        'branch that is no more. Six runs of seed 0 replace earlier ones, on another processor, '
-        'in another precision or from other weights, 0.1 to 1.3 apart in the first score (most: '
-        'HAMSA-nano on CamVid, 57.2 on a GPU, 56.2 here, and from pretrained weights 59.0 and '
-        '57.7), so a lead below 2 of one run says little. The repository has both.',
+        'branch that is no more. Six runs of seed 0 replace earlier ones of the same recipe, on '
+        'another processor, in another precision or from other weights, 0.1 to 1.3 apart in the '
+        'first score (most: HAMSA-nano on CamVid, 57.2 on a GPU, 56.2 here, and from pretrained '
+        'weights 59.0 and 57.7), so a lead below 2 of one run says little; `git log -p '
+        'benchmarks/results` has both.',
         '* [What S models cost from 224 to 2048 px](roofline.md#cost-against-resolution) and '
         '[what is forecast](forecasting.md) have pages of their own.',
-        '',
-        '## Is the better of our families ahead of every peer?',
-        '',
-        *goal(runs),
-        '',
-        counted(runs),
     ]
+    if any(comparisons(runs)):
+        question = '## Is the better of our families ahead of every peer?'
+        lines += ['', question, '', *goal(runs), '', counted(runs)]
     for task, models in runs.items():
         told, first = TASKS[task], next(iter(models.values()))[0]
         height, width = first['shape']

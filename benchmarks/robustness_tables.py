@@ -87,7 +87,7 @@ def answer(runs: Mapping[str, Models]) -> str:
     ]
     alone = (
         ' Where only the mixer of the first two stages differs (the last table; the other two are '
-        f'attention), the share is apart from that of local alone beyond the spread of seeds in '
+        'attention), the share is apart from that of local alone beyond the spread of seeds in '
         f'{apart[0]} of {len(parts)} comparisons, the score itself in {apart[1]}.'
     )
     return words + alone * bool(parts)

@@ -154,3 +154,4 @@ def test_two_seeds_exceed_nothing(tmp_path):
     write(tmp_path, 'hamsa_real', 80.0, 80.1)
     text = '\n'.join(sections(tmp_path))
     assert ', exceeds' not in text and 'Runs are missing.' in text
+    assert 'where 0.0 would by chance' in text

@@ -9,7 +9,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / 'benchmarks'))
 
 from results_answers import answers, counted, goal
-from results_page import readme_table, rerun, starts
+from results_page import page, readme_table, rerun, starts
 from robustness_tables import GROUPS, draw, sections
 
 
@@ -154,6 +154,16 @@ def test_comparisons_are_counted_by_peer_and_by_how_they_lie_to_the_spread():
     assert ahead in words and 'Ours is ahead in the other 2, 1 times beyond it' in words
     where = '(1 of Penn-Fudan, Mask R-CNN from random weights)'
     assert words.endswith(f'{where}, 1 times within it, 0 times with fewer than three seeds.')
+
+
+def test_a_page_without_a_peer_asks_for_none():
+    about = dict(seed=0, seconds=60, parameters=2e6, multiply_adds=2e8, shape=[128, 128])
+    about |= dict(machine={'device': 'CPU', 'cpu': 'one'}, starts_from='', command='train')
+    alone = {'penn_fudan': {'heracles_nano': [one | about for one in seeds(0.5)]}}
+    text = page(alone)
+    assert '## Penn-Fudan' in text and 'every peer?' not in text
+    alone['penn_fudan']['swin_nano'] = alone['penn_fudan']['heracles_nano']
+    assert 'every peer?' in page(alone) and '0 times beyond it (on no task)' in page(alone)
 
 
 def test_runs_from_the_shipped_weights_are_named():
